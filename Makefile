@@ -1,0 +1,162 @@
+# lpnode: one file, no recursion into folders.  `make help` lists the targets.
+# SAN=address,undefined or SAN=thread picks another build folder and compiler flags.
+
+comma := ,
+BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+VERSION := 0.1.0
+
+CC ?= gcc
+OPT ?= -O2
+PKGS := libuv libsodium libsecp256k1 openssl nettle jansson libprotobuf-c libcurl libseccomp
+AV_PKGS := libavformat libavcodec libswscale libavutil
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
+	-Wformat=2 -Wno-format-nonliteral -Wno-unused-parameter $(if $(WERROR),-Werror)
+HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-clash-protection)
+CFLAGS ?= $(OPT) -g
+LP_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD) -DLP_VERSION='"$(VERSION)"' $(HARDEN) \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DLP_SANITIZED=1) \
+	$(shell pkg-config --cflags $(PKGS) $(AV_PKGS) 2>/dev/null) -I/usr/share/include/llhttp
+LP_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
+LIBS = $(shell pkg-config --libs $(PKGS) $(AV_PKGS) 2>/dev/null) -lpthread -lm
+
+# Each folder is one archive; what it may use stands to its right.
+ROOMS := base media/wire media/av protocol node/http node/peer node/work node/ingest node
+libs_base := base
+libs_media/wire := media/wire base
+libs_media/av := media/av media/wire base
+libs_protocol := protocol proto base
+libs_node/http := node/http llhttp base
+libs_node/ingest := node/ingest media/wire base
+libs_node/peer := node/peer protocol proto base
+libs_node/work := node/work media/av media/wire protocol proto base
+libs_node := node node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
+
+archive = $(BUILD)/lib$(subst /,-,$(1)).a
+archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))
+objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+
+all: $(BUILD)/lpnode web
+.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench help clean docs unit-tests test-tools
+
+# ---- generated and foreign code: our warnings are not for it ----
+$(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
+	@mkdir -p $(BUILD)/proto
+	protoc-c --proto_path=proto --c_out=$(BUILD)/proto $<
+PROTO_OBJS := $(patsubst proto/%.proto,$(BUILD)/proto/%.pb-c.o,$(wildcard proto/*.proto))
+PROTO_HDRS := $(PROTO_OBJS:.o=.h)
+$(PROTO_OBJS): %.o: %.c
+	$(CC) $(CFLAGS) $(LP_CFLAGS) -w -c -o $@ $<
+$(call archive,proto): $(PROTO_OBJS)
+	$(AR) rcs $@ $^
+
+LLHTTP_OBJS := $(BUILD)/llhttp/llhttp.o $(BUILD)/llhttp/api.o $(BUILD)/llhttp/http.o
+$(LLHTTP_OBJS): $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LP_CFLAGS) -w -c -o $@ $<
+$(call archive,llhttp): $(LLHTTP_OBJS)
+	$(AR) rcs $@ $^
+
+# ---- our code ----
+$(BUILD)/%.o: %.c | $(PROTO_HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LP_CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
+
+define room_rule
+$(call archive,$(1)): $(call objs,$(1))
+	@rm -f $$@; mkdir -p $$(@D)
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+
+$(BUILD)/lpnode: $(call objs,cmd) $(call archives,node)
+	$(CC) $(LP_LDFLAGS) -o $@ $(call objs,cmd) -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
+
+# ---- tests: test/<room>/test_x.c links only what its room may use ----
+UNIT_SRCS := $(foreach r,$(ROOMS),$(wildcard test/$(r)/test_*.c))
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRCS))
+room_of = $(patsubst test/%/,%,$(dir $(1)))
+define unit_rule
+$(BUILD)/$(1:.c=): $(BUILD)/$(1:.c=.o) $(call archives,$(call room_of,$(1)))
+	$$(CC) $$(LP_LDFLAGS) -o $$@ $$< -Wl,--start-group $(call archives,$(call room_of,$(1))) -Wl,--end-group $$(LIBS) -lcmocka
+endef
+$(foreach t,$(UNIT_SRCS),$(eval $(call unit_rule,$(t))))
+unit-tests: $(UNIT_TESTS)
+
+# Small programs that tests and benches run: test/tools/x.c, test/bench/x.c
+TOOL_SRCS := $(wildcard test/tools/*.c test/bench/*.c)
+TOOLS := $(patsubst %.c,$(BUILD)/%,$(TOOL_SRCS))
+$(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(call archives,node)
+	$(CC) $(LP_LDFLAGS) -o $@ $< -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
+test-tools: $(TOOLS)
+
+# ---- fuzz targets: test/fuzz/fuzz_x.c with corpus test/fuzz/corpus/x/ ----
+FUZZ_SRCS := $(wildcard test/fuzz/fuzz_*.c)
+FUZZ_REPLAY := $(patsubst test/fuzz/%.c,$(BUILD)/test/fuzz/%,$(FUZZ_SRCS))
+$(FUZZ_REPLAY): $(BUILD)/test/fuzz/%: $(BUILD)/test/fuzz/%.o $(BUILD)/test/fuzz/replay.o $(call archives,node)
+	$(CC) $(LP_LDFLAGS) -o $@ $< $(BUILD)/test/fuzz/replay.o -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
+fuzz-replay: $(FUZZ_REPLAY)
+ifneq ($(FUZZING),)
+$(patsubst test/fuzz/%.c,$(BUILD)/fuzzers/%,$(FUZZ_SRCS)): $(BUILD)/fuzzers/%: $(BUILD)/test/fuzz/%.o $(call archives,node)
+	@mkdir -p $(@D)
+	$(CC) $(LP_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
+fuzzers: $(patsubst test/fuzz/%.c,$(BUILD)/fuzzers/%,$(FUZZ_SRCS))
+endif
+
+# libFuzzer binaries by clang, in build/san-.../fuzzers; FUZZ_SECONDS each (0: only build)
+fuzz:
+	$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link FUZZING=1 fuzzers
+	scripts/fuzz.sh build/san-address-undefined-fuzzer-no-link/fuzzers $(or $(FUZZ_SECONDS),0)
+
+# ---- what people type ----
+web: build/web/hls.min.js
+build/web/hls.min.js: package.json package-lock.json
+	scripts/vendor_web.sh build/web
+
+setup:
+	scripts/setup.sh run
+
+run:
+	scripts/setup.sh run
+	$(MAKE) -j2 all
+	scripts/demo.sh
+
+check: unit-tests
+	scripts/run_units.sh $(BUILD)
+
+test:
+	scripts/setup.sh test
+	scripts/test_all.sh
+
+test-long:
+	scripts/setup.sh test
+	TEST_LONG=1 scripts/test_all.sh
+
+check-system: all test-tools
+	scripts/run_system.sh $(BUILD)
+
+bench:
+	scripts/setup.sh bench
+	$(MAKE) -j2 all test-tools
+	scripts/bench.sh
+
+docs: $(BUILD)/lpnode
+	scripts/gen_docs.sh $(BUILD)/lpnode
+
+clean:
+	rm -rf build
+
+help:
+	@echo "make            build build/lpnode and the player page"
+	@echo "make run        install what is missing, build, start a node with a sample stream"
+	@echo "                RUN_SECONDS=30 ends by itself with a summary"
+	@echo "make test       install what is missing, run all tests; ends with 'N passed, N failed'"
+	@echo "make test-long  the same with soaks, whole sweeps and long fuzzing"
+	@echo "make check      unit tests of this build folder only"
+	@echo "make check-system  system tests only"
+	@echo "make fuzz       build the libFuzzer targets; FUZZ_SECONDS=60 runs each"
+	@echo "make bench      measure against ffmpeg, nginx and nginx-rtmp"
+	@echo "make docs       regenerate the option tables in docs/operators.md"
+	@echo "SAN=address,undefined or SAN=thread picks a sanitizer build folder"
+
+DEPS := $(foreach r,cmd $(ROOMS),$(patsubst %.o,%.d,$(call objs,$(r)))) $(UNIT_TESTS:=.d) $(TOOLS:=.d) $(FUZZ_REPLAY:=.d)
+-include $(DEPS)

@@ -1,0 +1,89 @@
+#ifndef LP_MEDIA_AV_LADDER_H
+#define LP_MEDIA_AV_LADDER_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+struct err;
+
+/*
+ * The ladder: decode one segment once, scale in a cascade, encode each rendition
+ * in a thread of its own, mux.  Everything in memory.  Runs in worker processes
+ * only, on the thread that calls it; takes seconds.
+ *
+ * The software H.264 profile is bit-exact: a pure function of input bytes and
+ * options (DESIGN 4, Verifiable work; facts/media-limits 2e; facts/worker-spike).
+ */
+#define LADDER_MAX 10
+
+enum ladder_encoder { LADDER_H264, LADDER_HEVC, LADDER_VP8, LADDER_VP9, LADDER_AV1 };
+enum ladder_h264 { LADDER_H264_ANY, LADDER_H264_BASELINE, LADDER_H264_CONSTRAINED_HIGH,
+		   LADDER_H264_MAIN, LADDER_H264_HIGH };
+
+/* One rendition asked for.  Plain value. */
+struct ladder_rung {
+	int width, height;		/* as displayed; the decoder's picture is turned if rotated */
+	uint32_t bitrate;		/* bit/s: min, max, average, and 1 s of VBV */
+	int fps_num, fps_den;		/* 0: every source frame with its own time */
+	int32_t gop_ms;			/* 0: one IDR; -1: intra only */
+	enum ladder_encoder encoder;
+	enum ladder_h264 h264;
+	int quality;			/* CRF; -1: none */
+};
+
+struct ladder_spec {
+	const struct ladder_rung *rungs;
+	size_t n_rungs;
+	const char *preset;		/* x264 preset */
+	bool fmp4;			/* container of the input; output is TS for H.264 and HEVC, else fMP4 */
+	uint64_t max_pixels;
+	unsigned n_threads;		/* 0: a thread a rendition; 1: serial (same bytes) */
+};
+
+/* A finished rendition.  data is malloc'ed and given to the sink. */
+struct ladder_out {
+	size_t index;
+	uint8_t *data;
+	size_t len;
+	unsigned n_video;
+	int64_t duration_90k;
+	int width, height;
+	bool fmp4;
+	size_t init_len;
+};
+
+struct ladder_stats {
+	unsigned n_decoded;
+	int width, height;		/* of the source, as displayed */
+	unsigned wall_ms, cpu_ms;
+};
+
+/* Gets each rendition as it is done, from the calling thread. */
+typedef void ladder_sink(void *arg, struct ladder_out *out);
+
+/*
+ * input: borrowed, the whole segment.  Fails with ERR_INVALID (undecodable,
+ * damaged, no frame), ERR_LIMIT (max_pixels, more than 10 outputs, 20 s of CPU a
+ * rendition), ERR_INTERNAL.  After a failure sink may have got some renditions:
+ * they are worthless.
+ */
+int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
+	       ladder_sink *sink, void *arg, struct ladder_stats *stats, struct err *err);
+
+/* Decode the first video frame: size and that it is there. */
+int ladder_probe(bool fmp4, const uint8_t *input, size_t len, uint64_t max_pixels,
+		 struct ladder_stats *stats, struct err *err);
+
+/* Remux without coding: MP4 -> TS, or TS -> fragmented MP4. *out malloc'ed. */
+int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_out *out,
+		 struct err *err);
+
+/* Load libraries and code a few frames, so that a fork is warm. Leaves one thread. */
+int ladder_warm_up(struct err *err);
+
+/* "x264-164-lavc59.37.100-sws6.7.100": pins the builds that make the bytes. */
+const char *ladder_codec_profile(void);
+/* Transcode the embedded clip; ERR_INVALID when its hash is not the golden one of
+ * this codec profile id (an unknown profile id: *known = false, no failure). */
+int ladder_self_test(bool *known, char hash_hex[65], struct err *err);
+
+#endif

@@ -1,0 +1,28 @@
+#ifndef LP_NODE_HTTP_CLIENT_H
+#define LP_NODE_HTTP_CLIENT_H
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+struct err;
+
+/*
+ * Outgoing HTTP by libcurl's multi interface on the loop: webhooks now, JSON-RPC
+ * later.  http(s) only, no redirects, no ambient proxy, answer at most max_body.
+ */
+struct http_client;
+struct http_call;
+
+struct http_client *http_client_new(uv_loop_t *loop);
+void http_client_free(struct http_client *c, void (*closed)(void *arg), void *arg);
+
+/* status 0: no answer, err says why.  body is borrowed for the call. */
+typedef void http_call_cb(void *arg, int status, const uint8_t *body, size_t len, const struct err *err);
+
+/* POST a JSON body.  deadline_ms for everything.  Fails at once with ERR_INVALID
+ * (bad URL); else the callback runs exactly once unless cancelled. */
+struct http_call *http_post_json(struct http_client *c, const char *url, const char *json,
+				 uint64_t deadline_ms, size_t max_body, http_call_cb *cb, void *arg,
+				 struct err *err);
+void http_call_cancel(struct http_call *call);
+
+#endif

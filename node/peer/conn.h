@@ -1,0 +1,109 @@
+#ifndef LP_NODE_PEER_CONN_H
+#define LP_NODE_PEER_CONN_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+#include "base/hash.h"
+#include "base/sig.h"
+struct buf;
+struct err;
+struct noise_key;
+
+/*
+ * Peer connections: Noise over TCP (or the same frames bare over a socketpair to a
+ * process of our own), channels multiplexed over it with credit-based flow
+ * control, heartbeat.  A megabyte of video never holds up a ping: at most 64 KiB
+ * are handed to the kernel ahead of a control frame, channels take turns.
+ *
+ * Limits: handshake 5 s, PING each 500 ms of silence, dead after 1500 ms without a
+ * byte (of 2 s allowed), frame 16 KiB, max_channels, receive window a channel,
+ * out-queue bounded by windows.  Loop thread; callbacks never run inside the call
+ * that causes them, except on_drain.
+ */
+struct peer_ctx;	/* what all connections of a node share */
+struct peer_conn;
+struct peer_channel;
+struct peer_listener;
+
+/* key: our identity, borrowed, outlives us.  domain: EIP-712 domain hash. */
+struct peer_ctx *peer_ctx_new(uv_loop_t *loop, const struct sig_key *key,
+			      const struct hash32 *domain, const char *agent);
+void peer_ctx_free(struct peer_ctx *ctx);
+
+struct peer_conn_cb {
+	/* Handshake and hello are done. */
+	void (*on_ready)(void *arg, struct peer_conn *c);
+	/* The peer opened a channel: set its callbacks by peer_channel_set. */
+	void (*on_channel)(void *arg, struct peer_conn *c, struct peer_channel *ch);
+	/* The peer drains: open nothing new. */
+	void (*on_goaway)(void *arg, struct peer_conn *c);
+	/* Over, for whatever reason; exactly once; every channel got on_close
+	 * before.  c dies on return. */
+	void (*on_close)(void *arg, struct peer_conn *c, const struct err *why);
+};
+
+struct peer_channel_cb {
+	void (*on_msg)(void *arg, struct peer_channel *ch, uint16_t type,
+		       const uint8_t *data, size_t len);
+	/* Media bytes, borrowed.  They count against the window until
+	 * peer_channel_consumed gives them back. */
+	void (*on_data)(void *arg, struct peer_channel *ch, const uint8_t *data, size_t len);
+	/* The peer ended the channel (why NULL: in order), or the connection died.
+	 * Exactly once, unless we closed first.  ch dies on return. */
+	void (*on_close)(void *arg, struct peer_channel *ch, const struct err *why);
+	/* Queue fell below half of the window; NULL allowed. */
+	void (*on_drain)(void *arg, struct peer_channel *ch);
+};
+
+/* Dial "host:port" (numeric or name; resolved on the pool).  expect: the address
+ * the peer must prove, or NULL for any. */
+struct peer_conn *peer_dial(struct peer_ctx *ctx, const char *hostport, const struct eth_addr *expect,
+			    const struct peer_conn_cb *cb, void *arg, struct err *err);
+/* Take over one end of a socketpair (fd is taken, also on failure): no Noise, no
+ * identity, no heartbeat unless ping; dialler: odd channel numbers. */
+struct peer_conn *peer_attach(struct peer_ctx *ctx, int fd, bool dialler, bool ping,
+			      const struct peer_conn_cb *cb, void *arg, struct err *err);
+
+/* Listen; accept makes a connection: returns its callbacks and arg. */
+typedef bool peer_accept_cb(void *arg, struct peer_conn *c, const struct peer_conn_cb **cb, void **conn_arg);
+struct peer_listener *peer_listen(struct peer_ctx *ctx, const char *hostport, unsigned max_conns,
+				  unsigned max_per_addr, peer_accept_cb *accept, void *arg,
+				  struct err *err);
+int peer_listener_port(const struct peer_listener *l);
+void peer_listener_close(struct peer_listener *l);
+
+const struct eth_addr *peer_conn_addr(const struct peer_conn *c);	/* proven; zero on a socketpair */
+const char *peer_conn_name(const struct peer_conn *c);	/* "127.0.0.1:15000" or "local" */
+bool peer_conn_is_ready(const struct peer_conn *c);
+int peer_conn_rtt_us(const struct peer_conn *c);	/* last ping; -1 unknown */
+void peer_conn_goaway(struct peer_conn *c);	/* tell it we drain */
+/* Close now: channels and connection get no further callback. */
+void peer_conn_close(struct peer_conn *c);
+
+/* Open a channel.  NULL with ERR_BUSY (too many), ERR_IO (not ready, going away). */
+struct peer_channel *peer_channel_open(struct peer_conn *c, const struct peer_channel_cb *cb,
+				       void *arg, struct err *err);
+void peer_channel_set(struct peer_channel *ch, const struct peer_channel_cb *cb, void *arg);
+void *peer_channel_arg(const struct peer_channel *ch);
+uint32_t peer_channel_id(const struct peer_channel *ch);
+struct peer_conn *peer_channel_conn(const struct peer_channel *ch);
+
+/* Send a message: body is its packed protobuf.  Order with data is kept. */
+void peer_channel_msg(struct peer_channel *ch, uint16_t type, const struct buf *body);
+/* Send media bytes (copied, cut into frames, queued until credit is there).  Returns bytes
+ * queued; above SEGMENT_BYTES_MAX * 2 the channel is aborted with ERR_LIMIT. */
+size_t peer_channel_data(struct peer_channel *ch, const uint8_t *data, size_t len);
+void peer_channel_consumed(struct peer_channel *ch, size_t len);
+/* End in order after what is queued; no further callback. */
+void peer_channel_close(struct peer_channel *ch);
+/* Drop what is queued, tell the peer why; no further callback. */
+void peer_channel_abort(struct peer_channel *ch, const struct err *why);
+
+struct peer_stats {
+	uint64_t bytes_in, bytes_out, n_handshakes, n_bad, n_dead;
+	unsigned n_conns;
+};
+void peer_ctx_stats(const struct peer_ctx *ctx, struct peer_stats *out);
+
+#endif

@@ -1,0 +1,97 @@
+#ifndef LP_NODE_WORK_POOL_H
+#define LP_NODE_WORK_POOL_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+#include "base/hash.h"
+#include "protocol/peer_msg.h"
+struct blob;
+struct err;
+
+/*
+ * Worker processes: a zygote (`lpnode` exec'ed once with an internal flag, warmed,
+ * single-threaded) forks confined children ahead of need; each serves one stream,
+ * one task at a time, and is replaced before it serves another.  Tasks and results
+ * are the transcoder messages over a socketpair.  A crash, a hang past the
+ * deadline or a broken answer costs the task one retry in a fresh child, then it
+ * fails.  Loop thread; all decoding happens in the children.
+ *
+ * Source: DESIGN 2; facts/worker-spike.md.
+ */
+struct work_pool;
+struct work_task;
+
+struct work_opts {
+	unsigned n_workers;	/* tasks at once; 0: cores */
+	unsigned max_queue;	/* tasks waiting; beyond it ERR_BUSY */
+	uint64_t max_pixels;	/* 4096 * 2304 */
+	bool confine;		/* seccomp, RLIMIT_AS ...; false only under sanitizers */
+	uint64_t idle_ms;	/* a stream's child without work this long is ended: 5000 */
+};
+
+/* Starts the zygote (posix_spawn of /proc/self/exe).  Fails with ERR_IO. */
+struct work_pool *work_pool_new(uv_loop_t *loop, const struct work_opts *opts, struct err *err);
+
+/* Entry of the zygote process: main() calls it when argv[1] is WORK_ZYGOTE_ARG.
+ * Returns the exit code. */
+#define WORK_ZYGOTE_ARG "--worker-zygote"
+int work_zygote_main(int argc, char **argv);
+
+struct work_spec {
+	enum task_kind kind;
+	const char *stream_key;		/* copied */
+	bool fmp4;			/* container of input */
+	struct blob *input;		/* referenced for the task's life */
+	const struct profile_list *profiles;	/* TASK_TRANSCODE, sizes fitted; copied */
+	const char *preset;
+	uint32_t duration_ms;
+	uint64_t sequence;
+	uint64_t deadline_ms;		/* from now, both tries; then ERR_TIMEOUT */
+};
+
+struct work_rendition {
+	size_t index;
+	struct blob *data;		/* borrowed: ref it to keep it */
+	struct hash32 sha256;		/* computed by us over what came */
+	unsigned n_video;
+	uint32_t duration_ms;
+	int width, height;
+	bool fmp4;
+	size_t init_len;
+};
+
+struct work_stats {
+	unsigned wall_ms, cpu_ms, n_decoded;
+	unsigned queue_ms;		/* waited for a free worker */
+	unsigned n_tries;
+	int width, height;
+};
+
+struct work_cb {
+	/* A rendition is complete (from the last try only: all of them come just
+	 * before done when the task was retried). NULL for TASK_PROBE. */
+	void (*rendition)(void *arg, const struct work_rendition *r);
+	/* The end; err NULL: all renditions came.  ERR_INVALID: bad input (also a
+	 * second crash on it), ERR_LIMIT, ERR_TIMEOUT, ERR_INTERNAL. */
+	void (*done)(void *arg, const struct work_stats *st, const struct err *err);
+};
+
+/* Queue a task.  NULL with ERR_BUSY when the queue is full.  Callbacks never run
+ * inside; after work_task_cancel none runs. */
+struct work_task *work_task_start(struct work_pool *p, const struct work_spec *spec,
+				  const struct work_cb *cb, void *arg, struct err *err);
+void work_task_cancel(struct work_task *t);	/* kills the child if it is running */
+/* The stream is over: its child may go. */
+void work_stream_end(struct work_pool *p, const char *stream_key);
+
+struct work_pool_stats {
+	unsigned n_workers, n_busy, n_queued;
+	uint64_t n_done, n_failed, n_retried, n_crashed, n_hung;
+};
+void work_pool_stats(const struct work_pool *p, struct work_pool_stats *out);
+
+/* End all children (running tasks get done with ERR_INTERNAL "shutting down"). */
+void work_pool_close(struct work_pool *p, void (*closed)(void *arg), void *arg);
+
+#endif
