@@ -1,6 +1,5 @@
 #include "cmd/options.h"
 
-#include "base/opt.h"
 
 #define AT(f) offsetof(struct config, f)
 

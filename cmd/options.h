@@ -2,8 +2,9 @@
 #define LP_CMD_OPTIONS_H
 #include <stdbool.h>
 #include <stddef.h>
+#include "base/opt.h"
 #include "node/node.h"
-struct opt;
+
 
 /* Everything that flags, environment and config file can say; lpnode's own table. */
 struct config {
