@@ -18,6 +18,14 @@
 
 #define CHANNELS_MAX 65536
 #define WINDOW_MAX (1u << 30)
+#define SIDE_MAX 16384			/* of a source; 16K video is not there yet */
+#define PIXELS_MAX ((uint64_t)SIDE_MAX * SIDE_MAX)
+#define FPS_MAX 1000
+#define FPS_DEN_MAX 1000000
+#define RANK_MAX 3			/* DESIGN 6, Election */
+#define INFLIGHT_MAX 1000
+#define FRAMES_MAX 100000		/* 60 s of 1000 fps and then some */
+#define WAIT_MS_MAX (60 * 60 * 1000)
 
 /* ---- memory ---- */
 
@@ -169,6 +177,39 @@ static void clean_text(char *to, size_t cap, const char *from)
 	to[i] = 0;
 }
 
+static int get_container(bool *fmp4, uint32_t container, struct err *err)
+{
+	*fmp4 = container == 1;
+	return check_range(container, 0, 1, "container", err);
+}
+
+static int get_stream(struct stream_id *id, const char *s, const char *field, struct err *err)
+{
+	return stream_id_parse(id, s, err) < 0 ? err_wrap(err, "%s", field) : 0;
+}
+
+bool preset_is_known(const char *preset)
+{
+	static const char *const known[] = {
+		"ultrafast", "superfast", "veryfast", "faster", "fast", "medium",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(preset, known[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int get_preset(char to[16], const char *from, struct err *err)
+{
+	if (!preset_is_known(from))
+		return err_set(err, ERR_INVALID, "preset is not ultrafast .. medium");
+	memcpy(to, from, strlen(from) + 1);
+	return 0;
+}
+
 static ProtobufCBinaryData bytes_of(const void *data, size_t len)
 {
 	return (ProtobufCBinaryData){ .len = len, .data = (uint8_t *)data };
@@ -235,4 +276,516 @@ int msg_identity_unpack(struct msg_identity *m, const uint8_t *data, size_t len,
 
 	*m = (struct msg_identity){ 0 };
 	return pb ? done(pb, get_identity(m, pb, err), err) : -1;
+}
+
+/* ---- profiles, inside others ---- */
+
+/* Generated structs for a list, pointing into it: good as long as the list is. */
+struct profile_pbs {
+	Lp__Profile pb[PROFILES_MAX];
+	Lp__Profile *ptr[PROFILES_MAX];
+};
+
+static void put_profiles(struct profile_pbs *to, const struct profile_list *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		const struct profile *p = &l->p[i];
+		Lp__Profile *pb = &to->pb[i];
+
+		lp__profile__init(pb);
+		pb->name = (char *)p->name;
+		pb->width = (uint32_t)p->width;
+		pb->height = (uint32_t)p->height;
+		pb->bitrate = p->bitrate;
+		pb->fps_num = (uint32_t)p->fps_num;
+		pb->fps_den = (uint32_t)p->fps_den;
+		pb->gop_ms = p->gop_ms;
+		pb->encoder = p->encoder;
+		pb->h264_profile = p->h264;
+		pb->quality = p->quality;
+		to->ptr[i] = pb;
+	}
+}
+
+/* Only what would not fit our types is judged here, the rest by profile_check. */
+static int get_profile(struct profile *p, const Lp__Profile *pb, struct err *err)
+{
+	size_t len = strlen(pb->name);
+
+	if (len >= sizeof(p->name))
+		return err_set(err, ERR_INVALID, "name has %zu bytes, at most %zu", len,
+			       sizeof(p->name) - 1);
+	if (check_range(pb->width, 0, INT32_MAX, "width", err) < 0 ||
+	    check_range(pb->height, 0, INT32_MAX, "height", err) < 0 ||
+	    check_range(pb->fps_num, 0, INT32_MAX, "fps", err) < 0 ||
+	    check_range(pb->fps_den, 0, INT32_MAX, "fpsDen", err) < 0 ||
+	    check_range(pb->encoder, 0, ENCODER_AV1, "encoder", err) < 0 ||
+	    check_range(pb->h264_profile, 0, H264_HIGH, "profile", err) < 0)
+		return -1;
+	memcpy(p->name, pb->name, len + 1);
+	p->width = (int)pb->width;
+	p->height = (int)pb->height;
+	p->bitrate = pb->bitrate;
+	p->fps_num = (int)pb->fps_num;
+	p->fps_den = (int)pb->fps_den;
+	p->gop_ms = pb->gop_ms;
+	p->encoder = (enum profile_encoder)pb->encoder;
+	p->h264 = (enum profile_h264)pb->h264_profile;
+	p->quality = pb->quality;
+	return 0;
+}
+
+static int get_profiles(struct profile_list *l, Lp__Profile *const *pbs, size_t n, struct err *err)
+{
+	size_t i;
+
+	if (n > PROFILES_MAX)
+		return err_set(err, ERR_LIMIT, "%zu profiles, at most %d", n, PROFILES_MAX);
+	for (i = 0; i < n; i++) {
+		if (get_profile(&l->p[i], pbs[i], err) < 0)
+			return err_wrap(err, "profiles[%zu]", i);
+	}
+	l->n = n;
+	return profiles_check(l, err);
+}
+
+/* ---- open_session, session_accept, refuse ---- */
+
+bool msg_open_session_pack(struct buf *b, const struct msg_open_session *m)
+{
+	Lp__OpenSession pb = LP__OPEN_SESSION__INIT;
+	struct hash32 options = profiles_hash(&m->profiles);
+	struct profile_pbs profiles;
+
+	put_profiles(&profiles, &m->profiles);
+	pb.job_id = bytes_of(m->job_id, sizeof(m->job_id));
+	pb.stream_id = (char *)m->stream.s;
+	pb.profiles = profiles.ptr;
+	pb.n_profiles = m->profiles.n;
+	pb.options_hash = bytes_of(options.b, sizeof(options.b));
+	pb.preset = (char *)m->preset;
+	pb.source_width = (uint32_t)m->source_width;
+	pb.source_height = (uint32_t)m->source_height;
+	pb.source_fps_num = (uint32_t)m->source_fps_num;
+	pb.source_fps_den = (uint32_t)m->source_fps_den;
+	pb.max_segment_ms = m->max_segment_ms;
+	return pack(b, &pb);
+}
+
+/* 0/0 and 0/1: not known. */
+static int get_source(struct msg_open_session *m, const Lp__OpenSession *pb, struct err *err)
+{
+	uint32_t den = pb->source_fps_num == 0 && pb->source_fps_den == 0 ? 1 : pb->source_fps_den;
+
+	if (check_range(pb->source_width, 1, SIDE_MAX, "source_width", err) < 0 ||
+	    check_range(pb->source_height, 1, SIDE_MAX, "source_height", err) < 0 ||
+	    check_range(den, 1, FPS_DEN_MAX, "source_fps_den", err) < 0 ||
+	    check_range(pb->source_fps_num, 0, (uint64_t)FPS_MAX * den, "source_fps_num", err) < 0)
+		return -1;
+	m->source_width = (int)pb->source_width;
+	m->source_height = (int)pb->source_height;
+	m->source_fps_num = (int)pb->source_fps_num;
+	m->source_fps_den = (int)den;
+	return 0;
+}
+
+static int get_open_session(struct msg_open_session *m, const Lp__OpenSession *pb, struct err *err)
+{
+	struct hash32 claimed, options;
+
+	if (get_fixed(m->job_id, sizeof(m->job_id), &pb->job_id, "job_id", err) < 0 ||
+	    get_stream(&m->stream, pb->stream_id, "stream_id", err) < 0 ||
+	    get_profiles(&m->profiles, pb->profiles, pb->n_profiles, err) < 0 ||
+	    get_fixed(claimed.b, sizeof(claimed.b), &pb->options_hash, "options_hash", err) < 0 ||
+	    get_preset(m->preset, pb->preset, err) < 0 || get_source(m, pb, err) < 0 ||
+	    check_range(pb->max_segment_ms, 1, SEGMENT_MS_MAX, "max_segment_ms", err) < 0)
+		return -1;
+	if (m->profiles.n == 0)
+		return err_set(err, ERR_INVALID, "no profiles");
+	options = profiles_hash(&m->profiles);
+	if (memcmp(&options, &claimed, sizeof(options)) != 0)
+		return err_set(err, ERR_INVALID, "options_hash is not the hash of the profiles");
+	m->max_segment_ms = pb->max_segment_ms;
+	return 0;
+}
+
+int msg_open_session_unpack(struct msg_open_session *m, const uint8_t *data, size_t len,
+			    struct err *err)
+{
+	Lp__OpenSession *pb = unpack(&lp__open_session__descriptor, data, len, err);
+
+	*m = (struct msg_open_session){ 0 };
+	return pb ? done(pb, get_open_session(m, pb, err), err) : -1;
+}
+
+bool msg_session_accept_pack(struct buf *b, const struct msg_session_accept *m)
+{
+	Lp__SessionAccept pb = LP__SESSION_ACCEPT__INIT;
+	char codec[sizeof(m->codec_profile)];
+
+	clean_text(codec, sizeof(codec), m->codec_profile);
+	pb.job_id = bytes_of(m->job_id, sizeof(m->job_id));
+	pb.rank = m->rank;
+	pb.output_stream_id = (char *)m->output_stream.s;
+	pb.max_inflight = m->max_inflight;
+	pb.codec_profile = codec;
+	return pack(b, &pb);
+}
+
+static int get_session_accept(struct msg_session_accept *m, const Lp__SessionAccept *pb,
+			      struct err *err)
+{
+	if (get_fixed(m->job_id, sizeof(m->job_id), &pb->job_id, "job_id", err) < 0 ||
+	    check_range(pb->rank, 0, RANK_MAX, "rank", err) < 0 ||
+	    get_stream(&m->output_stream, pb->output_stream_id, "output_stream_id", err) < 0 ||
+	    check_range(pb->max_inflight, 1, INFLIGHT_MAX, "max_inflight", err) < 0 ||
+	    get_text(m->codec_profile, sizeof(m->codec_profile), pb->codec_profile,
+		     "codec_profile", err) < 0)
+		return -1;
+	m->rank = pb->rank;
+	m->max_inflight = pb->max_inflight;
+	return 0;
+}
+
+int msg_session_accept_unpack(struct msg_session_accept *m, const uint8_t *data, size_t len,
+			      struct err *err)
+{
+	Lp__SessionAccept *pb = unpack(&lp__session_accept__descriptor, data, len, err);
+
+	*m = (struct msg_session_accept){ 0 };
+	return pb ? done(pb, get_session_accept(m, pb, err), err) : -1;
+}
+
+bool msg_refuse_pack(struct buf *b, const struct msg_refuse *m)
+{
+	Lp__Refuse pb = LP__REFUSE__INIT;
+	char reason[sizeof(m->reason)];
+
+	clean_text(reason, sizeof(reason), m->reason);
+	pb.code = m->code;
+	pb.reason = reason;
+	pb.retry_after_ms = m->retry_after_ms;
+	return pack(b, &pb);
+}
+
+static int get_refuse(struct msg_refuse *m, const Lp__Refuse *pb, struct err *err)
+{
+	if (check_range(pb->code, 1, UINT32_MAX, "code", err) < 0 ||
+	    get_text(m->reason, sizeof(m->reason), pb->reason, "reason", err) < 0 ||
+	    check_range(pb->retry_after_ms, 0, WAIT_MS_MAX, "retry_after_ms", err) < 0)
+		return -1;
+	/* A code of a later version: for us a refusal to take elsewhere. */
+	m->code = pb->code <= REFUSE_INTERNAL ? (enum refuse_code)pb->code : REFUSE_INTERNAL;
+	m->retry_after_ms = pb->retry_after_ms;
+	return 0;
+}
+
+int msg_refuse_unpack(struct msg_refuse *m, const uint8_t *data, size_t len, struct err *err)
+{
+	Lp__Refuse *pb = unpack(&lp__refuse__descriptor, data, len, err);
+
+	*m = (struct msg_refuse){ 0 };
+	return pb ? done(pb, get_refuse(m, pb, err), err) : -1;
+}
+
+/* ---- segment_header, segment_trailer ---- */
+
+bool msg_segment_header_pack(struct buf *b, const struct msg_segment_header *m)
+{
+	Lp__SegmentHeader pb = LP__SEGMENT_HEADER__INIT;
+
+	pb.session = m->session;
+	pb.sequence = m->sequence;
+	pb.container = m->fmp4;
+	pb.discontinuity = m->discontinuity;
+	pb.expected_ms = m->expected_ms;
+	return pack(b, &pb);
+}
+
+static int get_segment_header(struct msg_segment_header *m, const Lp__SegmentHeader *pb,
+			      struct err *err)
+{
+	if (check_range(pb->session, 1, UINT32_MAX, "session", err) < 0 ||
+	    get_container(&m->fmp4, pb->container, err) < 0 ||
+	    check_range(pb->expected_ms, 0, SEGMENT_MS_MAX, "expected_ms", err) < 0)
+		return -1;
+	m->session = pb->session;
+	m->sequence = pb->sequence;
+	m->discontinuity = pb->discontinuity;
+	m->expected_ms = pb->expected_ms;
+	return 0;
+}
+
+int msg_segment_header_unpack(struct msg_segment_header *m, const uint8_t *data, size_t len,
+			      struct err *err)
+{
+	Lp__SegmentHeader *pb = unpack(&lp__segment_header__descriptor, data, len, err);
+
+	*m = (struct msg_segment_header){ 0 };
+	return pb ? done(pb, get_segment_header(m, pb, err), err) : -1;
+}
+
+bool msg_segment_trailer_pack(struct buf *b, const struct msg_segment_trailer *m)
+{
+	Lp__SegmentTrailer pb = LP__SEGMENT_TRAILER__INIT;
+
+	pb.duration_ms = m->duration_ms;
+	pb.len = m->len;
+	pb.data_hash = bytes_of(m->data_hash.b, sizeof(m->data_hash.b));
+	pb.signature = bytes_of(m->sig.b, sizeof(m->sig.b));
+	pb.n_video = m->n_video;
+	pb.deadline_ms = m->deadline_ms;
+	return pack(b, &pb);
+}
+
+static int get_segment_trailer(struct msg_segment_trailer *m, const Lp__SegmentTrailer *pb,
+			       struct err *err)
+{
+	if (check_range(pb->duration_ms, 1, SEGMENT_MS_MAX, "duration_ms", err) < 0 ||
+	    check_range(pb->len, 1, SEGMENT_BYTES_MAX, "len", err) < 0 ||
+	    get_fixed(m->data_hash.b, sizeof(m->data_hash.b), &pb->data_hash, "data_hash", err) < 0 ||
+	    get_fixed(m->sig.b, sizeof(m->sig.b), &pb->signature, "signature", err) < 0 ||
+	    check_range(pb->n_video, 0, FRAMES_MAX, "n_video", err) < 0 ||
+	    check_range(pb->deadline_ms, 1, WAIT_MS_MAX, "deadline_ms", err) < 0)
+		return -1;
+	m->duration_ms = pb->duration_ms;
+	m->len = pb->len;
+	m->n_video = pb->n_video;
+	m->deadline_ms = pb->deadline_ms;
+	return 0;
+}
+
+int msg_segment_trailer_unpack(struct msg_segment_trailer *m, const uint8_t *data, size_t len,
+			       struct err *err)
+{
+	Lp__SegmentTrailer *pb = unpack(&lp__segment_trailer__descriptor, data, len, err);
+
+	*m = (struct msg_segment_trailer){ 0 };
+	return pb ? done(pb, get_segment_trailer(m, pb, err), err) : -1;
+}
+
+/* ---- rendition_header, rendition_trailer, receipt ---- */
+
+bool msg_rendition_header_pack(struct buf *b, const struct msg_rendition_header *m)
+{
+	Lp__RenditionHeader pb = LP__RENDITION_HEADER__INIT;
+
+	pb.index = m->index;
+	return pack(b, &pb);
+}
+
+static int get_rendition_header(struct msg_rendition_header *m, const Lp__RenditionHeader *pb,
+				struct err *err)
+{
+	m->index = pb->index;
+	return check_range(pb->index, 0, PROFILES_MAX - 1, "index", err);
+}
+
+int msg_rendition_header_unpack(struct msg_rendition_header *m, const uint8_t *data, size_t len,
+				struct err *err)
+{
+	Lp__RenditionHeader *pb = unpack(&lp__rendition_header__descriptor, data, len, err);
+
+	*m = (struct msg_rendition_header){ 0 };
+	return pb ? done(pb, get_rendition_header(m, pb, err), err) : -1;
+}
+
+static bool sig_is_zero(const struct sig65 *s)
+{
+	static const struct sig65 zero;
+
+	return memcmp(s, &zero, sizeof(zero)) == 0;
+}
+
+bool msg_rendition_trailer_pack(struct buf *b, const struct msg_rendition_trailer *m)
+{
+	Lp__RenditionTrailer pb = LP__RENDITION_TRAILER__INIT;
+
+	pb.index = m->index;
+	pb.len = m->len;
+	pb.data_hash = bytes_of(m->data_hash.b, sizeof(m->data_hash.b));
+	if (!sig_is_zero(&m->sig))
+		pb.signature = bytes_of(m->sig.b, sizeof(m->sig.b));
+	pb.n_video = m->n_video;
+	pb.duration_ms = m->duration_ms;
+	pb.width = (uint32_t)m->width;
+	pb.height = (uint32_t)m->height;
+	pb.container = m->fmp4;
+	pb.init_len = m->init_len;
+	return pack(b, &pb);
+}
+
+static int get_rendition_trailer(struct msg_rendition_trailer *m, const Lp__RenditionTrailer *pb,
+				 struct err *err)
+{
+	/* A worker signs nothing: no signature stays all zero, and holds nowhere. */
+	if (pb->signature.len > 0 &&
+	    get_fixed(m->sig.b, sizeof(m->sig.b), &pb->signature, "signature", err) < 0)
+		return -1;
+	if (check_range(pb->index, 0, PROFILES_MAX - 1, "index", err) < 0 ||
+	    check_range(pb->len, 1, RENDITION_BYTES_MAX, "len", err) < 0 ||
+	    get_fixed(m->data_hash.b, sizeof(m->data_hash.b), &pb->data_hash, "data_hash", err) < 0 ||
+	    check_range(pb->n_video, 0, FRAMES_MAX, "n_video", err) < 0 ||
+	    check_range(pb->duration_ms, 0, 2 * SEGMENT_MS_MAX, "duration_ms", err) < 0 ||
+	    check_range(pb->width, 0, SIDE_MAX, "width", err) < 0 ||
+	    check_range(pb->height, 0, SIDE_MAX, "height", err) < 0 ||
+	    get_container(&m->fmp4, pb->container, err) < 0 ||
+	    check_range(pb->init_len, 0, m->fmp4 ? pb->len : 0, "init_len", err) < 0)
+		return -1;
+	m->index = pb->index;
+	m->len = pb->len;
+	m->n_video = pb->n_video;
+	m->duration_ms = pb->duration_ms;
+	m->width = (int)pb->width;
+	m->height = (int)pb->height;
+	m->init_len = pb->init_len;
+	return 0;
+}
+
+int msg_rendition_trailer_unpack(struct msg_rendition_trailer *m, const uint8_t *data, size_t len,
+				 struct err *err)
+{
+	Lp__RenditionTrailer *pb = unpack(&lp__rendition_trailer__descriptor, data, len, err);
+
+	*m = (struct msg_rendition_trailer){ 0 };
+	return pb ? done(pb, get_rendition_trailer(m, pb, err), err) : -1;
+}
+
+bool msg_receipt_pack(struct buf *b, const struct msg_receipt *m)
+{
+	Lp__Receipt pb = LP__RECEIPT__INIT;
+
+	pb.sequence = m->sequence;
+	pb.data_hash = bytes_of(m->data_hash.b, sizeof(m->data_hash.b));
+	pb.transcoded_hash = bytes_of(m->transcoded_hash.b, sizeof(m->transcoded_hash.b));
+	pb.signature = bytes_of(m->sig.b, sizeof(m->sig.b));
+	pb.transcode_ms = m->transcode_ms;
+	return pack(b, &pb);
+}
+
+static int get_receipt(struct msg_receipt *m, const Lp__Receipt *pb, struct err *err)
+{
+	if (get_fixed(m->data_hash.b, sizeof(m->data_hash.b), &pb->data_hash, "data_hash", err) < 0 ||
+	    get_fixed(m->transcoded_hash.b, sizeof(m->transcoded_hash.b), &pb->transcoded_hash,
+		      "transcoded_hash", err) < 0 ||
+	    get_fixed(m->sig.b, sizeof(m->sig.b), &pb->signature, "signature", err) < 0 ||
+	    check_range(pb->transcode_ms, 0, WAIT_MS_MAX, "transcode_ms", err) < 0)
+		return -1;
+	m->sequence = pb->sequence;
+	m->transcode_ms = pb->transcode_ms;
+	return 0;
+}
+
+int msg_receipt_unpack(struct msg_receipt *m, const uint8_t *data, size_t len, struct err *err)
+{
+	Lp__Receipt *pb = unpack(&lp__receipt__descriptor, data, len, err);
+
+	*m = (struct msg_receipt){ 0 };
+	return pb ? done(pb, get_receipt(m, pb, err), err) : -1;
+}
+
+/* ---- task, task_done ---- */
+
+bool msg_task_pack(struct buf *b, const struct msg_task *m)
+{
+	Lp__Task pb = LP__TASK__INIT;
+	struct profile_pbs profiles;
+	char key[sizeof(m->stream_key)];
+
+	clean_text(key, sizeof(key), m->stream_key);
+	put_profiles(&profiles, &m->profiles);
+	pb.stream_key = key;
+	pb.kind = m->kind;
+	pb.container = m->fmp4;
+	pb.profiles = profiles.ptr;
+	pb.n_profiles = m->profiles.n;
+	pb.preset = (char *)m->preset;
+	pb.len = m->len;
+	pb.duration_ms = m->duration_ms;
+	pb.sequence = m->sequence;
+	pb.max_pixels = m->max_pixels;
+	pb.bitexact = m->bitexact;
+	return pack(b, &pb);
+}
+
+/* Only a transcode needs profiles and a preset. */
+static int get_work(struct msg_task *m, const Lp__Task *pb, struct err *err)
+{
+	if (check_range(pb->kind, TASK_TRANSCODE, TASK_TO_MP4, "kind", err) < 0 ||
+	    get_profiles(&m->profiles, pb->profiles, pb->n_profiles, err) < 0)
+		return -1;
+	m->kind = (enum task_kind)pb->kind;
+	if (m->kind == TASK_TRANSCODE && m->profiles.n == 0)
+		return err_set(err, ERR_INVALID, "no profiles");
+	if (m->kind != TASK_TRANSCODE && pb->preset[0] == 0)
+		return 0;
+	return get_preset(m->preset, pb->preset, err);
+}
+
+static int get_task(struct msg_task *m, const Lp__Task *pb, struct err *err)
+{
+	if (get_text(m->stream_key, sizeof(m->stream_key), pb->stream_key, "stream_key", err) < 0 ||
+	    get_work(m, pb, err) < 0 || get_container(&m->fmp4, pb->container, err) < 0 ||
+	    check_range(pb->len, 0, SEGMENT_BYTES_MAX, "len", err) < 0 ||
+	    check_range(pb->duration_ms, 0, SEGMENT_MS_MAX, "duration_ms", err) < 0 ||
+	    check_range(pb->max_pixels, 0, PIXELS_MAX, "max_pixels", err) < 0)
+		return -1;
+	m->len = pb->len;
+	m->duration_ms = pb->duration_ms;
+	m->sequence = pb->sequence;
+	m->max_pixels = pb->max_pixels;
+	m->bitexact = pb->bitexact;
+	return 0;
+}
+
+int msg_task_unpack(struct msg_task *m, const uint8_t *data, size_t len, struct err *err)
+{
+	Lp__Task *pb = unpack(&lp__task__descriptor, data, len, err);
+
+	*m = (struct msg_task){ 0 };
+	return pb ? done(pb, get_task(m, pb, err), err) : -1;
+}
+
+bool msg_task_done_pack(struct buf *b, const struct msg_task_done *m)
+{
+	Lp__TaskDone pb = LP__TASK_DONE__INIT;
+	char reason[sizeof(m->reason)];
+
+	clean_text(reason, sizeof(reason), m->reason);
+	pb.code = (uint32_t)m->code;
+	pb.reason = reason;
+	pb.n_decoded = m->n_decoded;
+	pb.wall_ms = m->wall_ms;
+	pb.cpu_ms = m->cpu_ms;
+	pb.width = (uint32_t)m->width;
+	pb.height = (uint32_t)m->height;
+	return pack(b, &pb);
+}
+
+static int get_task_done(struct msg_task_done *m, const Lp__TaskDone *pb, struct err *err)
+{
+	if (check_range(pb->code, ERR_NONE, ERR_INTERNAL, "code", err) < 0 ||
+	    get_text(m->reason, sizeof(m->reason), pb->reason, "reason", err) < 0 ||
+	    check_range(pb->n_decoded, 0, FRAMES_MAX, "n_decoded", err) < 0 ||
+	    check_range(pb->wall_ms, 0, WAIT_MS_MAX, "wall_ms", err) < 0 ||
+	    check_range(pb->width, 0, SIDE_MAX, "width", err) < 0 ||
+	    check_range(pb->height, 0, SIDE_MAX, "height", err) < 0)
+		return -1;
+	m->code = (int)pb->code;
+	m->n_decoded = pb->n_decoded;
+	m->wall_ms = pb->wall_ms;
+	m->cpu_ms = pb->cpu_ms;
+	m->width = (int)pb->width;
+	m->height = (int)pb->height;
+	return 0;
+}
+
+int msg_task_done_unpack(struct msg_task_done *m, const uint8_t *data, size_t len, struct err *err)
+{
+	Lp__TaskDone *pb = unpack(&lp__task_done__descriptor, data, len, err);
+
+	*m = (struct msg_task_done){ 0 };
+	return pb ? done(pb, get_task_done(m, pb, err), err) : -1;
 }
