@@ -6,7 +6,6 @@
  */
 #include "media/wire/rtmp_chunk.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +14,7 @@
 #include "base/mem.h"
 
 #define DEFAULT_CHUNK_SIZE 128
-#define HEADER_MAX (3 + 11 + 4)
+#define HEADER_MAX RTMP_CHUNK_HEADER_MAX
 #define EXTENDED 0xffffff
 
 /* Assembly memory kept between messages; a key frame's goes back. */
@@ -91,13 +90,13 @@ void rtmp_chunk_reader_set_max(struct rtmp_chunk_reader *r, size_t max_msg)
 	r->max_msg = max_msg < RTMP_MSG_MAX ? max_msg : RTMP_MSG_MAX;
 }
 
-int rtmp_chunk_reader_is_inside(const struct rtmp_chunk_reader *r)
+bool rtmp_chunk_reader_is_inside(const struct rtmp_chunk_reader *r)
 {
 	size_t i;
 
 	for (i = 0; i < r->n_streams; i++)
 		if (r->streams[i].started)
-			return 1;
+			return true;
 	return r->n_carry > 0;
 }
 
@@ -381,7 +380,7 @@ static int read_header(struct rtmp_chunk_reader *r, struct input *in, struct err
 {
 	uint8_t tmp[HEADER_MAX];
 	const uint8_t *p = tmp;
-	struct header h;
+	struct header h = { 0 };
 	size_t n, basic, len;
 
 	if (in->na == 0 && in->nb >= HEADER_MAX) {
@@ -433,45 +432,58 @@ long rtmp_chunk_read(struct rtmp_chunk_reader *r, const uint8_t *data, size_t le
 	return (long)(len - in.nb);
 }
 
-static void add_basic(struct buf *b, unsigned fmt, uint32_t csid)
+static size_t put_basic(uint8_t *to, unsigned fmt, uint32_t csid)
 {
 	if (csid < 64) {
-		buf_add_u8(b, (uint8_t)(fmt << 6 | csid));
-	} else if (csid < 320) {
-		buf_add_u8(b, (uint8_t)(fmt << 6));
-		buf_add_u8(b, (uint8_t)(csid - 64));
-	} else {
-		buf_add_u8(b, (uint8_t)(fmt << 6 | 1));
-		buf_add_u8(b, (uint8_t)((csid - 64) & 0xff));
-		buf_add_u8(b, (uint8_t)((csid - 64) >> 8));
+		to[0] = (uint8_t)(fmt << 6 | csid);
+		return 1;
 	}
+	to[0] = (uint8_t)(fmt << 6 | (csid < 320 ? 0 : 1));
+	to[1] = (uint8_t)(csid - 64);
+	if (csid < 320)
+		return 2;
+	to[2] = (uint8_t)((csid - 64) >> 8);
+	return 3;
+}
+
+static void put_be(uint8_t *to, uint32_t v, size_t n)
+{
+	while (n-- > 0)
+		*to++ = (uint8_t)(v >> (8 * n));
+}
+
+size_t rtmp_chunk_header(uint8_t to[RTMP_CHUNK_HEADER_MAX], const struct rtmp_msg *m, bool first)
+{
+	bool ext = m->time_ms >= EXTENDED;
+	size_t n = put_basic(to, first ? 0 : 3, m->csid);
+
+	if (first) {
+		put_be(to + n, ext ? EXTENDED : m->time_ms, 3);
+		put_be(to + n + 3, (uint32_t)m->len, 3);
+		to[n + 6] = m->type;
+		to[n + 7] = (uint8_t)m->stream_id;
+		to[n + 8] = (uint8_t)(m->stream_id >> 8);
+		to[n + 9] = (uint8_t)(m->stream_id >> 16);
+		to[n + 10] = (uint8_t)(m->stream_id >> 24);
+		n += 11;
+	}
+	if (!ext)
+		return n;
+	put_be(to + n, m->time_ms, 4);
+	return n + 4;
 }
 
 void rtmp_chunk_write(struct buf *b, const struct rtmp_msg *m, size_t chunk_size)
 {
-	bool ext = m->time_ms >= EXTENDED;
+	uint8_t header[RTMP_CHUNK_HEADER_MAX];
 	size_t pos = 0, n;
 
-	add_basic(b, 0, m->csid);
-	buf_add_u24(b, ext ? EXTENDED : m->time_ms);
-	buf_add_u24(b, (uint32_t)m->len);
-	buf_add_u8(b, m->type);
-	buf_add_u8(b, (uint8_t)m->stream_id);
-	buf_add_u8(b, (uint8_t)(m->stream_id >> 8));
-	buf_add_u8(b, (uint8_t)(m->stream_id >> 16));
-	buf_add_u8(b, (uint8_t)(m->stream_id >> 24));
-	if (ext)
-		buf_add_u32(b, m->time_ms);
-	for (;;) {
+	do {
+		buf_add(b, header, rtmp_chunk_header(header, m, pos == 0));
 		n = m->len - pos < chunk_size ? m->len - pos : chunk_size;
 		buf_add(b, m->data + pos, n);
 		pos += n;
-		if (pos == m->len)
-			return;
-		add_basic(b, 3, m->csid);
-		if (ext)
-			buf_add_u32(b, m->time_ms);
-	}
+	} while (pos < m->len);
 }
 
 void rtmp_chunk_write_control(struct buf *b, enum rtmp_type type, uint32_t value)

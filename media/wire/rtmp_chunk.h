@@ -1,5 +1,6 @@
 #ifndef LP_MEDIA_WIRE_RTMP_CHUNK_H
 #define LP_MEDIA_WIRE_RTMP_CHUNK_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 struct buf;
@@ -69,8 +70,13 @@ void rtmp_chunk_reader_set_max(struct rtmp_chunk_reader *r, size_t max_msg);
 long rtmp_chunk_read(struct rtmp_chunk_reader *r, const uint8_t *data, size_t len,
 		     rtmp_msg_cb *cb, void *arg, struct err *err);
 
-/* Is the last message unfinished (or a header cut)? */
-int rtmp_chunk_reader_is_inside(const struct rtmp_chunk_reader *r);
+/* Is a message unfinished (or a header cut)? */
+bool rtmp_chunk_reader_is_inside(const struct rtmp_chunk_reader *r);
+
+/* The header of a message's first chunk (type 0), or of its others (type 3); returns
+ * its length.  For writers that scatter a message themselves. */
+#define RTMP_CHUNK_HEADER_MAX (3 + 11 + 4)
+size_t rtmp_chunk_header(uint8_t to[RTMP_CHUNK_HEADER_MAX], const struct rtmp_msg *m, bool first);
 
 /*
  * Append a message as chunks: a full (type 0) header, then continuations.
