@@ -25,8 +25,8 @@
 #include "node/signer.h"
 #include "protocol/peer_msg.h"
 
-enum mode { BYTES, ECHO, HASH, SIG, RECEIPT, INPUT, LATE, VANISH, N_MODES };
-static const char *const mode_names[N_MODES] = {
+enum mode { LIE_BYTES, LIE_ECHO, LIE_HASH, LIE_SIG, LIE_RECEIPT, LIE_INPUT, LIE_LATE, LIE_VANISH, N_LIES };
+static const char *const mode_names[N_LIES] = {
 	"bytes", "echo", "hash", "sig", "receipt", "input", "late", "vanish",
 };
 
@@ -40,7 +40,7 @@ struct seg {
 	struct buf data;
 };
 
-static void send(struct peer_channel *ch, uint16_t type, struct buf *b)
+static void tell(struct peer_channel *ch, uint16_t type, struct buf *b)
 {
 	peer_channel_msg(ch, type, b);
 	buf_clear(b);
@@ -56,16 +56,16 @@ static void send_rendition(struct seg *g, uint32_t i, const uint8_t *data, size_
 
 	sr.data_hash = hash_sha256(data, len);
 	snprintf(sr.name, sizeof(sr.name), "%s", session.profiles.p[i].name);
-	signer_rendition(mode == SIG ? other : honest, &sr);
+	signer_rendition(mode == LIE_SIG ? other : honest, &sr);
 	tail.data_hash = sr.data_hash;
 	tail.sig = sr.sig;
-	if (mode == HASH)
+	if (mode == LIE_HASH)
 		tail.data_hash.b[0] ^= 1;
 	msg_rendition_header_pack(b, &head);
-	send(g->ch, MSG_RENDITION_HEADER, b);
+	tell(g->ch, MSG_RENDITION_HEADER, b);
 	peer_channel_data(g->ch, data, len);
 	msg_rendition_trailer_pack(b, &tail);
-	send(g->ch, MSG_RENDITION_TRAILER, b);
+	tell(g->ch, MSG_RENDITION_TRAILER, b);
 }
 
 static void send_receipt(struct seg *g, const struct msg_segment_trailer *m,
@@ -82,11 +82,11 @@ static void send_receipt(struct seg *g, const struct msg_segment_trailer *m,
 	for (i = 0; i < session.profiles.n; i++)
 		hashes[i] = *hash;
 	r.transcoded_hash = transcoded_hash(hashes, session.profiles.n);
-	signer_receipt(mode == RECEIPT ? other : honest, &r);
+	signer_receipt(mode == LIE_RECEIPT ? other : honest, &r);
 	out.transcoded_hash = r.transcoded_hash;
 	out.sig = r.sig;
 	msg_receipt_pack(b, &out);
-	send(g->ch, MSG_RECEIPT, b);
+	tell(g->ch, MSG_RECEIPT, b);
 }
 
 static void lie(struct seg *g, const struct msg_segment_trailer *m)
@@ -99,21 +99,21 @@ static void lie(struct seg *g, const struct msg_segment_trailer *m)
 
 	printf("segment %llu\n", (unsigned long long)g->head.sequence);
 	fflush(stdout);
-	if (mode == LATE)
+	if (mode == LIE_LATE)
 		return;
 	buf_init(&b, 65536);
-	if (mode == INPUT) {
+	if (mode == LIE_INPUT) {
 		msg_refuse_pack(&b, &no);
-		send(g->ch, MSG_REFUSE, &b);
+		tell(g->ch, MSG_REFUSE, &b);
 		buf_fini(&b);
 		return;
 	}
-	if (mode == BYTES)
+	if (mode == LIE_BYTES)
 		memset(g->data.data, 0x47, len);
 	hash = hash_sha256(data, len);
 	for (i = 0; i < session.profiles.n; i++) {
 		send_rendition(g, (uint32_t)i, data, len, &b);
-		if (mode == VANISH) {
+		if (mode == LIE_VANISH) {
 			buf_fini(&b);
 			exit(0);
 		}
@@ -181,7 +181,7 @@ static void on_first(void *arg, struct peer_channel *ch, uint16_t type, const ui
 		yes.output_stream = session.stream;
 		buf_init(&b, 4096);
 		msg_session_accept_pack(&b, &yes);
-		send(ch, MSG_SESSION_ACCEPT, &b);
+		tell(ch, MSG_SESSION_ACCEPT, &b);
 		buf_fini(&b);
 	} else if (type == MSG_SEGMENT_HEADER) {
 		g = xcalloc(1, sizeof(*g));
@@ -242,9 +242,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: liar MODE DATADIR\n");
 		return 2;
 	}
-	for (i = 0; i < N_MODES && strcmp(argv[1], mode_names[i]) != 0; i++)
+	for (i = 0; i < N_LIES && strcmp(argv[1], mode_names[i]) != 0; i++)
 		;
-	if (i == N_MODES) {
+	if (i == N_LIES) {
 		fprintf(stderr, "no mode %s\n", argv[1]);
 		return 2;
 	}
