@@ -852,7 +852,7 @@ void opt_print_help(FILE *to, const struct opt *table, size_t n)
 	if (find(table, n, "config", 6))
 		fputs("\nA flag may also be set as LP_NAME=value in the environment, or as a line "
 		      "\"name value\" in\nthe file that -config names.  Flags win over the "
-		      "environment, the environment over the file.\n", to);
+		      "environment, and that wins over the file.\n", to);
 }
 
 static void print_cell(FILE *to, const char *s)
