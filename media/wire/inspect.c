@@ -13,10 +13,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "media/wire/params.h"
+#include "media/wire/ts.h"
 #include "media/wire/tsdemux.h"
 
 #define SAMPLES_MAX 1000000	/* of a segment: a day of audio */
-#define PTS_WRAP (INT64_C(1) << 33)
+#define PTS_WRAP (TS_CLOCK_MASK + 1)
 
 /* The span of one track's timestamps. */
 struct span {
@@ -105,7 +106,7 @@ static void on_unit(void *arg, const struct ts_unit *u)
 		return;
 	if (s->n == 0)
 		s->first = u->pts_90k;
-	rel = (u->pts_90k - s->first) & (PTS_WRAP - 1);
+	rel = (u->pts_90k - s->first) & TS_CLOCK_MASK;
 	span_add(s, rel >= PTS_WRAP / 2 ? rel - PTS_WRAP : rel);
 }
 
@@ -130,11 +131,11 @@ static int inspect_ts(struct inspect *out, const uint8_t *data, size_t len, stru
 	if (v->n == 1 && l.video.fps_num > 0)
 		v->frame = INT64_C(90000) * l.video.fps_den / l.video.fps_num;
 	if (a->n) {
-		out->audio_first_pts_90k = (a->first + a->min) & (PTS_WRAP - 1);
+		out->audio_first_pts_90k = (a->first + a->min) & TS_CLOCK_MASK;
 		out->audio_duration_90k = span_duration(a);
 	}
 	if (v->n) {
-		out->first_pts_90k = (v->first + v->min) & (PTS_WRAP - 1);
+		out->first_pts_90k = (v->first + v->min) & TS_CLOCK_MASK;
 		out->duration_90k = span_duration(v);
 	} else {
 		out->first_pts_90k = out->audio_first_pts_90k;

@@ -16,16 +16,14 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "media/wire/params.h"
+#include "media/wire/ts.h"
 
-#define PACKET 188
-#define SYNC 0x47
 #define LOST_MAX 65536		/* bytes without sync */
 #define RESYNCED 8		/* packets in a row that make us believe in the sync again */
 #define SECTION_MAX 1024
 #define PES_MAX (16u << 20)
 #define PIDS_MAX 64
 #define ADTS_MAX 8191
-#define PTS_MASK ((INT64_C(1) << 33) - 1)
 
 struct section {
 	uint8_t data[SECTION_MAX];
@@ -51,7 +49,7 @@ struct es {
 struct ts_demux {
 	ts_unit_cb *cb;
 	void *arg;
-	uint8_t carry[PACKET];	/* a packet cut by the end of a push */
+	uint8_t carry[TS_PACKET];	/* a packet cut by the end of a push */
 	size_t carry_len;
 	size_t lost;		/* bytes skipped since the last good run */
 	unsigned good;		/* packets in a row with sync */
@@ -221,7 +219,7 @@ static void advance_audio_pts(struct es *e, int samples, int sample_rate)
 
 	if (e->next_pts < 0)
 		return;
-	e->next_pts = (e->next_pts + ticks / sample_rate) & PTS_MASK;
+	e->next_pts = (e->next_pts + ticks / sample_rate) & TS_CLOCK_MASK;
 	e->pts_rest = ticks % sample_rate;
 }
 
@@ -347,19 +345,6 @@ static int push_pes(struct ts_demux *d, struct es *e, const uint8_t *p, size_t l
 
 /* ---- PAT and PMT ---- */
 
-static uint32_t crc32_mpeg(const uint8_t *p, size_t len)
-{
-	uint32_t crc = UINT32_MAX;
-	int i;
-
-	for (; len > 0; len--) {
-		crc ^= (uint32_t)*p++ << 24;
-		for (i = 0; i < 8; i++)
-			crc = crc & 0x80000000 ? crc << 1 ^ 0x04c11db7 : crc << 1;
-	}
-	return crc;
-}
-
 static void on_pat(struct ts_demux *d, const uint8_t *p, size_t len)
 {
 	size_t at;
@@ -391,11 +376,11 @@ static void es_select(struct ts_demux *d, struct es *e, int pid, enum codec code
 static enum codec codec_of_type(uint8_t stream_type)
 {
 	switch (stream_type) {
-	case 0x1b: return CODEC_H264;
-	case 0x24: return CODEC_HEVC;
-	case 0x0f: return CODEC_AAC;
-	case 0x03:
-	case 0x04: return CODEC_MP3;
+	case TS_TYPE_H264: return CODEC_H264;
+	case TS_TYPE_HEVC: return CODEC_HEVC;
+	case TS_TYPE_ADTS: return CODEC_AAC;
+	case TS_TYPE_MPEG1_AUDIO:
+	case TS_TYPE_MPEG2_AUDIO: return CODEC_MP3;
 	}
 	return CODEC_NONE;
 }
@@ -438,7 +423,7 @@ static bool take_section(struct ts_demux *d, struct section *s, section_cb *cb)
 		s->len = 0;
 		return false;
 	}
-	if (whole > SECTION_MAX || whole < 12 || crc32_mpeg(s->data, whole) != 0) {
+	if (whole > SECTION_MAX || whole < 12 || ts_crc32(s->data, whole) != 0) {
 		d->damaged = true;
 		s->len = 0;
 		return false;
@@ -504,20 +489,20 @@ static int push_packet(struct ts_demux *d, const uint8_t *p, struct err *err)
 	}
 	if (!(p[3] & 0x10))
 		return 0;
-	if (at >= PACKET) {
-		if (at > PACKET)
+	if (at >= TS_PACKET) {
+		if (at > TS_PACKET)
 			d->damaged = true;
 		return 0;
 	}
 	if (pid == 0)
-		push_section(d, &d->pat, p + at, PACKET - at, start, on_pat);
+		push_section(d, &d->pat, p + at, TS_PACKET - at, start, on_pat);
 	else if (pid == d->pmt_pid)
-		push_section(d, &d->pmt, p + at, PACKET - at, start, on_pmt);
+		push_section(d, &d->pmt, p + at, TS_PACKET - at, start, on_pmt);
 	for (i = 0; i < N_TRACKS; i++) {
 		struct es *e = &d->es[i];
 
 		if (pid == e->pid && check_counter(d, e, p[3] & 15, discontinuity))
-			return push_pes(d, e, p + at, PACKET - at, start, err);
+			return push_pes(d, e, p + at, TS_PACKET - at, start, err);
 	}
 	return 0;
 }
@@ -528,7 +513,7 @@ static size_t skip_to_sync(const uint8_t *p, size_t len)
 	size_t i;
 
 	for (i = 1; i < len; i++) {
-		if (p[i] == SYNC && (i + PACKET >= len || p[i + PACKET] == SYNC))
+		if (p[i] == TS_SYNC && (i + TS_PACKET >= len || p[i + TS_PACKET] == TS_SYNC))
 			return i;
 	}
 	return len;
@@ -556,28 +541,28 @@ int ts_demux_push(struct ts_demux *d, const uint8_t *data, size_t len, struct er
 	size_t n;
 
 	if (d->carry_len > 0) {
-		n = PACKET - d->carry_len < len ? PACKET - d->carry_len : len;
+		n = TS_PACKET - d->carry_len < len ? TS_PACKET - d->carry_len : len;
 		memcpy(d->carry + d->carry_len, data, n);
 		d->carry_len += n;
 		data += n;
 		len -= n;
-		if (d->carry_len < PACKET)
+		if (d->carry_len < TS_PACKET)
 			return 0;
 		d->carry_len = 0;
 		if (in_sync(d, d->carry, err) < 0)
 			return -1;
 	}
 	while (len > 0) {
-		if (data[0] != SYNC) {
+		if (data[0] != TS_SYNC) {
 			n = skip_to_sync(data, len);
 			if (lose(d, n, err) < 0)
 				return -1;
-		} else if (len < PACKET) {
+		} else if (len < TS_PACKET) {
 			memcpy(d->carry, data, len);
 			d->carry_len = len;
 			return 0;
 		} else {
-			n = PACKET;
+			n = TS_PACKET;
 			if (in_sync(d, data, err) < 0)
 				return -1;
 		}
