@@ -59,6 +59,32 @@ static const char *fake_tried(long rc)
 		errno == ENOSYS ? "refused" : strerror(errno);
 }
 
+#define TRY(what, call) (errno = 0, n += (size_t)snprintf(to + n, size - n, "%s:%s\n", what, fake_tried(call)))
+
+static void *fake_map(int prot)
+{
+	void *p = mmap(NULL, 65536, PROT_READ | prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* A harmless part of what follows, for a worker that can. */
+static void fake_reach_out(char *to, size_t size)
+{
+	size_t n = 0;
+	pid_t pid;
+	void *big;
+
+	TRY("open", open("/etc/passwd", O_RDONLY));
+	TRY("socket_inet", socket(AF_INET, SOCK_STREAM, 0));
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	TRY("fork", pid);
+	TRY("2GiB", (big = malloc(2ul << 30)) ? 0 : -1);
+	free(big);
+}
+
 /* What a worker that has been taken over would do next. */
 static void fake_break_out(char *to, size_t size)
 {
@@ -67,7 +93,6 @@ static void fake_break_out(char *to, size_t size)
 	size_t n = 0;
 	void *big;
 
-#define TRY(what, call) (errno = 0, n += (size_t)snprintf(to + n, size - n, "%s:%s\n", what, fake_tried(call)))
 	TRY("open", open("/etc/passwd", O_RDONLY));
 	TRY("create", open("/tmp/lp-worker-was-here", O_WRONLY | O_CREAT, 0600));
 	TRY("open_raw", syscall(SYS_open, "/proc/self/maps", O_RDONLY));
@@ -91,15 +116,12 @@ static void fake_break_out(char *to, size_t size)
 	TRY("unshare", unshare(CLONE_NEWUSER));
 	TRY("sigaction", syscall(SYS_rt_sigaction, SIGXCPU, NULL, NULL, 8));
 	TRY("memfd", memfd_create("x", 0));
-	big = mmap(NULL, 65536, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	TRY("mmap_exec", big == MAP_FAILED ? -1 : 0);
-	big = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	TRY("mprotect_exec", mprotect(big, 65536, PROT_READ | PROT_EXEC));
-	big = malloc(2ul << 30);
-	TRY("2GiB", big ? 0 : -1);
+	TRY("mmap_exec", fake_map(PROT_EXEC) ? 0 : -1);
+	TRY("mprotect_exec", mprotect(fake_map(PROT_WRITE), 65536, PROT_READ | PROT_EXEC));
+	TRY("2GiB", (big = malloc(2ul << 30)) ? 0 : -1);
 	free(big);
-#undef TRY
 }
+#undef TRY
 
 /* What word says; text is what the renditions hold, NULL: the input. */
 static int fake_obey(const char *word, const uint8_t *input, char *text, size_t size, struct err *err)
@@ -130,6 +152,8 @@ static int fake_obey(const char *word, const uint8_t *input, char *text, size_t 
 		snprintf(text, size, "%d %d", (int)getpid(), fake_zygote_pid);
 	else if (strcmp(word, "break-out") == 0)
 		fake_break_out(text, size);
+	else if (strcmp(word, "reach-out") == 0)
+		fake_reach_out(text, size);
 	else if (strcmp(word, "sleep") == 0) {
 		ts.tv_nsec = 1000000L * atoi((const char *)input + 6);
 		nanosleep(&ts, NULL);

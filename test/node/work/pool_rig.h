@@ -85,7 +85,7 @@ static void rig_on_pause(uv_timer_t *t)
 }
 
 /* Run the loop for ms. */
-static void rig_pause(struct rig *r, uint64_t ms)
+static void __attribute__((unused)) rig_pause(struct rig *r, uint64_t ms)
 {
 	uv_timer_t t;
 	bool over = false;
