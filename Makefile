@@ -126,7 +126,7 @@ setup:
 run:
 	scripts/setup.sh run
 	$(MAKE) -j2 all
-	scripts/demo.sh
+	scripts/demo.mjs
 
 check: unit-tests
 	scripts/run_units.sh $(BUILD)
