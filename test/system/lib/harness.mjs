@@ -30,9 +30,8 @@ export const note = (s) => out(String(s).replace(/^/gm, '# '));
 class Skip extends Error {}
 const tests = [];
 
-export function test(name, opts, fn) {
-	if (typeof opts === 'function')
-		[fn, opts] = [opts, {}];
+/* opts.limitS: its deadline in seconds, 90 if not said. */
+export function test(name, fn, opts = {}) {
 	if (tests.length === 0)
 		setImmediate(runAll);
 	tests.push({ name, fn, limitS: opts.limitS || 90 });

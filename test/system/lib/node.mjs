@@ -25,8 +25,8 @@ let nodeCount = 0;
 
 export class Node {
 	/*
-	 * opts: roles ('all', 'broadcaster', 'orchestrator'), ladder (profiles or the
-	 * text of -transcodingOptions), args, env, datadir.  The test ends it.
+	 * opts: roles ('all', 'broadcaster', 'orchestrator'), ladder (profiles, the text of
+	 * -transcodingOptions, or null for the default), args, env, datadir.  The test ends it.
 	 */
 	static async start(t, opts = {}) {
 		const n = new Node(t, opts);
@@ -46,19 +46,23 @@ export class Node {
 		this.logFile = path.join(t.dir(), `node${this.number}.log`);
 	}
 
+	#ladderOption(ladder) {
+		if (typeof ladder === 'string')
+			return ladder;
+		const file = path.join(this.t.dir(), `ladder${this.number}.json`);
+
+		fs.writeFileSync(file, JSON.stringify(ladder));
+		return file;
+	}
+
 	#args() {
 		const { roles = 'all', ladder = LADDER, args = [] } = this.opts;
 		const a = [...ROLES[roles], '-datadir', this.dir, '-cliAddr', '127.0.0.1:0'];
 
 		if (roles !== 'orchestrator') {
-			let text = ladder;
-
-			if (typeof ladder !== 'string') {
-				text = path.join(this.t.dir(), `ladder${this.number}.json`);
-				fs.writeFileSync(text, JSON.stringify(ladder));
-			}
-			a.push('-rtmpAddr', '127.0.0.1:0', '-httpAddr', '127.0.0.1:0',
-				'-transcodingOptions', text);
+			a.push('-rtmpAddr', '127.0.0.1:0', '-httpAddr', '127.0.0.1:0');
+			if (ladder)
+				a.push('-transcodingOptions', this.#ladderOption(ladder));
 		}
 		if (roles !== 'broadcaster')
 			a.push('-listenAddr', '127.0.0.1:0');
