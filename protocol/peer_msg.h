@@ -73,6 +73,7 @@ struct msg_segment_header {
 	bool fmp4;
 	bool discontinuity;
 	uint32_t expected_ms;
+	int width, height;	/* as displayed; the profiles are fitted to it */
 };
 struct msg_segment_trailer {
 	uint32_t duration_ms;

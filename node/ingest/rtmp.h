@@ -74,6 +74,7 @@ int64_t rtmp_publisher_last_data_ms(const struct rtmp_publisher *p);	/* clock_mo
 struct rtmp_stats {
 	unsigned n_conns, n_publishers, n_players;
 	uint64_t bytes_in, bytes_out, n_bad;	/* n_bad: connections closed for breaking the protocol */
+	uint64_t gop_bytes;	/* held by the GOP caches of all streams */
 };
 void rtmp_server_stats(const struct rtmp_server *s, struct rtmp_stats *out);
 

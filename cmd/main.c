@@ -1,0 +1,96 @@
+/*
+ * lpnode: parse options, run a node.  Exit codes: 0 an orderly end, 1 the machine
+ * (address taken, disk, codecs), 2 the command line.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/opt.h"
+#include "base/secret.h"
+#include "cmd/options.h"
+#include "node/node.h"
+#include "node/work/pool.h"
+
+static int usage(const struct err *err)
+{
+	fprintf(stderr, "lpnode: %s\n", err->msg);
+	return 2;
+}
+
+static int setup_log(const struct config *c, struct err *err)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	bool json = strcmp(c->log_format, "json") == 0;
+	int i;
+
+	if (!json && strcmp(c->log_format, "text") != 0)
+		return err_set(err, ERR_INVALID, "-logFormat=%s: give text or json", c->log_format);
+	for (i = 0; i < 4; i++) {
+		if (strcmp(c->verbosity, names[i]) == 0) {
+			log_setup((enum log_level)i, json);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_INVALID, "-v=%s: give error, warn, info or debug", c->verbosity);
+}
+
+static void default_datadir(struct config *c)
+{
+	const char *home = getenv("HOME");
+
+	if (!c->node.datadir)
+		c->node.datadir = xasprintf("%s/.lpnode", home ? home : ".");
+}
+
+static void print_help(void)
+{
+	printf("lpnode: a decentralized live video network in one program.\n\n"
+	       "usage: lpnode -broadcaster [-orchestrator -transcoder] [FLAGS]\n"
+	       "each flag also as LP_NAME in the environment, or as NAME VALUE in -config FILE\n");
+	opt_print_help(stdout, lpnode_opts, n_lpnode_opts);
+}
+
+static int run(struct config *c, struct err *err)
+{
+	if (c->version) {
+		printf("lpnode %s\n", LP_VERSION);
+		return 0;
+	}
+	if (c->help) {
+		print_help();
+		return 0;
+	}
+	if (c->help_markdown) {
+		opt_print_markdown(stdout, lpnode_opts, n_lpnode_opts);
+		return 0;
+	}
+	if (setup_log(c, err) < 0 || node_check_opts(&c->node, err) < 0)
+		return usage(err);
+	default_datadir(c);
+	if (node_run(&c->node, err) == 0)
+		return 0;
+	log_error(NULL, "cannot start: why=%s", err->msg);
+	return err->code == ERR_INVALID ? 2 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	extern char **environ;
+	struct config c = { 0 };
+	struct err err = { 0 };
+	int rc;
+
+	if (argc > 1 && strcmp(argv[1], WORK_ZYGOTE_ARG) == 0)
+		return work_zygote_main(argc, argv);
+	secret_process_init();
+	if (opt_parse(lpnode_opts, n_lpnode_opts, &c, argc, argv, environ, NULL, &err) < 0)
+		return usage(&err);
+	rc = run(&c, &err);
+	opt_free(lpnode_opts, n_lpnode_opts, &c);
+	return rc;
+}

@@ -1,0 +1,39 @@
+#ifndef LP_NODE_STATUS_H
+#define LP_NODE_STATUS_H
+#include <stdint.h>
+struct broadcaster;
+struct err;
+struct http_server;
+struct lives;
+struct orchestrator;
+struct peer_ctx;
+struct stats;
+struct tc;
+struct work_pool;
+
+/*
+ * What a node tells about itself: /status (JSON), /metrics (Prometheus) and
+ * /healthz on the admin port, /api/streams and the player page on the public one.
+ * Everything is borrowed; what a role lacks is NULL.  Loop thread.
+ */
+struct status {
+	const char *const *roles;	/* NULL-terminated */
+	int64_t started_ms;		/* clock_mono_ms */
+	struct stats *stats;
+	struct lives *lives;
+	struct broadcaster *broadcaster;
+	struct tc *tc;
+	struct orchestrator *orchestrator;
+	struct work_pool *pool;
+	struct peer_ctx *peers;
+	struct http_server *http[2];	/* plain and TLS */
+	const char *token;		/* admin token; NULL: none needed */
+};
+
+void status_admin_routes(struct http_server *s, struct status *st);
+void status_public_routes(struct http_server *s, struct status *st);
+
+/* The first line of a file of at most 4 KiB, for tokens; malloc'ed. */
+char *status_read_token(const char *path, struct err *err);
+
+#endif

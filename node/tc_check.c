@@ -1,0 +1,222 @@
+/*
+ * Is what came back what was asked for?  Structure is looked at on the thread pool
+ * (frames, times, size), and the first frame of a stranger's rendition is decoded
+ * by a worker process, before anything is published (facts/reliability C3).
+ */
+#include "node/tc_internal.h"
+
+#include <stdlib.h>
+
+#include "base/blob.h"
+#include "base/mem.h"
+#include "node/work/pool.h"
+
+#define PROBE_DEADLINE_MS 3000
+#define SLACK_MS 100
+#define PTS_MASK ((1LL << 33) - 1)
+
+struct tc_check {
+	struct tc_segment *g;		/* NULL once cancelled */
+	uv_work_t work;
+	struct profile_list profiles;	/* sizes fitted */
+	struct tc_facts source;
+	bool probe;
+	struct work_pool *pool;
+	char stream_key[140];
+	struct buf data[PROFILES_MAX];	/* taken from the segment */
+	struct tc_rendition out[PROFILES_MAX];
+	size_t n;
+	struct err err;
+	bool failed;
+	struct work_task *task[PROFILES_MAX];
+	unsigned n_probing;
+};
+
+/* Distance of two 33-bit time stamps. */
+static int64_t pts_diff(int64_t a, int64_t b)
+{
+	int64_t d = (a - b) & PTS_MASK;
+
+	return d > PTS_MASK / 2 ? PTS_MASK + 1 - d : d;
+}
+
+static int check_frames(const struct inspect *in, const struct profile *p,
+			const struct tc_facts *src, struct err *err)
+{
+	unsigned want = src->n_video, slack = 0;
+
+	if (p->fps_num) {
+		want = (unsigned)((uint64_t)src->duration_ms * (unsigned)p->fps_num /
+				  (1000u * (unsigned)p->fps_den));
+		slack = want / 20 + 2;
+	}
+	if (in->n_video + slack < want || in->n_video > want + slack)
+		return err_set(err, ERR_INVALID, "%u frames, %u expected", in->n_video, want);
+	return 0;
+}
+
+static int check_one(const struct inspect *in, const struct profile *p,
+		     const struct tc_facts *src, struct err *err)
+{
+	int64_t got_ms = in->duration_90k / 90;
+	int64_t frame_ms = in->n_video ? got_ms / in->n_video : 0;
+	int64_t off = llabs(got_ms - (int64_t)src->duration_ms);
+
+	if (in->damaged)
+		return err_set(err, ERR_INVALID, "damaged");
+	if (in->video == CODEC_NONE || !in->starts_with_idr)
+		return err_set(err, ERR_INVALID, "does not begin with an IDR frame");
+	if (in->width != p->width || in->height != p->height)
+		return err_set(err, ERR_INVALID, "%dx%d, %dx%d asked", in->width, in->height,
+			       p->width, p->height);
+	if (check_frames(in, p, src, err) < 0)
+		return -1;
+	if (off > SLACK_MS + 2 * frame_ms)
+		return err_set(err, ERR_INVALID, "%lld ms long, source %u ms", (long long)got_ms,
+			       src->duration_ms);
+	if (pts_diff(in->first_pts_90k, src->first_pts_90k) > 90 * (SLACK_MS + 2 * frame_ms))
+		return err_set(err, ERR_INVALID, "begins at %lld, source at %lld",
+			       (long long)in->first_pts_90k, (long long)src->first_pts_90k);
+	return 0;
+}
+
+/* On the thread pool: touches nothing but c. */
+static void run_check(uv_work_t *w)
+{
+	struct tc_check *c = w->data;
+	size_t i;
+
+	for (i = 0; i < c->n && !c->failed; i++) {
+		struct tc_rendition *r = &c->out[i];
+		const struct profile *p = &c->profiles.p[i];
+
+		r->data = blob_new(c->data[i].data, c->data[i].len, &c->err);
+		buf_fini(&c->data[i]);
+		c->failed = !r->data ||
+			inspect_segment(&r->facts, profile_is_fmp4(p), r->data->data,
+					r->data->len, &c->err) < 0 ||
+			check_one(&r->facts, p, &c->source, &c->err) < 0;
+		if (c->failed)
+			err_wrap(&c->err, "rendition %s", p->name);
+	}
+}
+
+static void free_check(struct tc_check *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		buf_fini(&c->data[i]);
+		blob_unref(c->out[i].data);
+	}
+	free(c);
+}
+
+static void deliver(struct tc_check *c)
+{
+	struct tc_segment *g = c->g;
+	size_t i;
+
+	if (g && c->failed) {
+		tc_segment_checked(g, &c->err, NULL, 0);
+	} else if (g) {
+		tc_segment_checked(g, NULL, c->out, c->n);
+		for (i = 0; i < c->n; i++)
+			c->out[i].data = NULL;	/* given */
+	}
+	free_check(c);
+}
+
+struct probe_arg {
+	struct tc_check *c;
+	size_t i;
+};
+
+static void on_probed(void *arg, const struct work_stats *st, const struct err *err)
+{
+	struct probe_arg *pa = arg;
+	struct tc_check *c = pa->c;
+
+	(void)st;
+	c->task[pa->i] = NULL;
+	if (err && !c->failed) {
+		c->failed = true;
+		c->err = *err;
+		err_wrap(&c->err, "first frame of rendition %s", c->profiles.p[pa->i].name);
+	}
+	free(pa);
+	if (--c->n_probing == 0)
+		deliver(c);
+}
+
+static void start_probes(struct tc_check *c)
+{
+	static const struct work_cb cb = { .done = on_probed };
+	size_t i;
+
+	for (i = 0; i < c->n && !c->failed; i++) {
+		struct work_spec spec = {
+			.kind = TASK_PROBE,
+			.stream_key = c->stream_key,
+			.fmp4 = profile_is_fmp4(&c->profiles.p[i]),
+			.input = c->out[i].data,
+			.preset = "superfast",
+			.duration_ms = c->source.duration_ms,
+			.deadline_ms = PROBE_DEADLINE_MS,
+		};
+		struct probe_arg *pa = xmalloc(sizeof(*pa));
+
+		*pa = (struct probe_arg){ .c = c, .i = i };
+		c->task[i] = work_task_start(c->pool, &spec, &cb, pa, &c->err);
+		if (c->task[i]) {
+			c->n_probing++;
+			continue;
+		}
+		free(pa);
+		c->failed = true;
+	}
+	if (c->n_probing == 0)
+		deliver(c);
+}
+
+static void after_check(uv_work_t *w, int status)
+{
+	struct tc_check *c = w->data;
+
+	(void)status;
+	if (c->g && !c->failed && c->probe)
+		start_probes(c);
+	else
+		deliver(c);
+}
+
+struct tc_check *tc_check_start(struct tc_segment *g)
+{
+	struct tc_session *s = g->s;
+	struct tc_check *c = xcalloc(1, sizeof(*c));
+	size_t i;
+
+	c->g = g;
+	c->profiles = s->profiles;
+	c->n = s->profiles.n;
+	c->source = g->facts;
+	c->pool = s->t->probe;
+	c->probe = c->pool && !g->link->o->local;
+	snprintf(c->stream_key, sizeof(c->stream_key), "probe/%s", s->name);
+	for (i = 0; i < c->n; i++) {
+		struct profile *p = &c->profiles.p[i];
+
+		profile_fit(p, g->src.width, g->src.height, &p->width, &p->height);
+		c->data[i] = g->in[i].data;
+		g->in[i].data = (struct buf){ 0 };
+	}
+	c->work.data = c;
+	uv_queue_work(s->t->loop, &c->work, run_check, after_check);
+	return c;
+}
+
+/* The thread or the probes finish by themselves; their result goes nowhere. */
+void tc_check_cancel(struct tc_check *c)
+{
+	c->g = NULL;
+}
