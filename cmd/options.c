@@ -1,6 +1,5 @@
 #include "cmd/options.h"
 
-
 #define AT(f) offsetof(struct config, f)
 
 const struct opt lpnode_opts[] = {

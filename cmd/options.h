@@ -5,7 +5,6 @@
 #include "base/opt.h"
 #include "node/node.h"
 
-
 /* Everything that flags, environment and config file can say; lpnode's own table. */
 struct config {
 	struct node_opts node;

@@ -501,6 +501,8 @@ bool msg_segment_header_pack(struct buf *b, const struct msg_segment_header *m)
 	pb.container = m->fmp4;
 	pb.discontinuity = m->discontinuity;
 	pb.expected_ms = m->expected_ms;
+	pb.width = (uint32_t)m->width;
+	pb.height = (uint32_t)m->height;
 	return pack(b, &pb);
 }
 
@@ -509,12 +511,16 @@ static int get_segment_header(struct msg_segment_header *m, const Lp__SegmentHea
 {
 	if (check_range(pb->session, 1, UINT32_MAX, "session", err) < 0 ||
 	    get_container(&m->fmp4, pb->container, err) < 0 ||
-	    check_range(pb->expected_ms, 0, SEGMENT_MS_MAX, "expected_ms", err) < 0)
+	    check_range(pb->expected_ms, 0, SEGMENT_MS_MAX, "expected_ms", err) < 0 ||
+	    check_range(pb->width, 1, SIDE_MAX, "width", err) < 0 ||
+	    check_range(pb->height, 1, SIDE_MAX, "height", err) < 0)
 		return -1;
 	m->session = pb->session;
 	m->sequence = pb->sequence;
 	m->discontinuity = pb->discontinuity;
 	m->expected_ms = pb->expected_ms;
+	m->width = (int)pb->width;
+	m->height = (int)pb->height;
 	return 0;
 }
 
