@@ -68,6 +68,14 @@ $(call archive,$(1)): $(call objs,$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 
+# The player page is part of the program.
+WEB_FILES := $(wildcard node/web/*) build/web/hls.min.js
+$(BUILD)/node/web_data.c: scripts/embed.sh $(WEB_FILES)
+	scripts/embed.sh $@ $(WEB_FILES)
+$(BUILD)/node/web_data.o: $(BUILD)/node/web_data.c node/web_files.h
+	$(CC) $(CFLAGS) $(LP_CFLAGS) $(WARN) -c -o $@ $<
+$(call archive,node): $(BUILD)/node/web_data.o
+
 $(BUILD)/lpnode: $(call objs,cmd) $(call archives,node)
 	$(CC) $(LP_LDFLAGS) -o $@ $(call objs,cmd) -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
 
@@ -118,7 +126,7 @@ setup:
 run:
 	scripts/setup.sh run
 	$(MAKE) -j2 all
-	scripts/demo.sh
+	scripts/demo.mjs
 
 check: unit-tests
 	scripts/run_units.sh $(BUILD)

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Measures against ffmpeg, nginx and nginx-rtmp.  Each bench prints a table and
+# leaves it in build/bench/NAME.txt.  `bench.sh NAME...` runs only those.
+set -u
+cd "$(dirname "$0")/.."
+out=build/bench
+mkdir -p $out
+failed=0
+
+# bench NAME COMMAND...
+bench() {
+	name=$1
+	shift
+	case " $wanted " in *" $name "* | "  ") ;; *) return ;; esac
+	echo "== $name"
+	if ! timeout -k 10 "${BENCH_SECONDS:-900}" "$@" >$out/$name.txt.tmp 2>$out/$name.log; then
+		echo "failed; the end of $out/$name.log:"
+		tail -n 15 $out/$name.log
+		failed=1
+	fi
+	{
+		echo "$(date -u +%F), $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)," \
+			"load $(cut -d' ' -f1 /proc/loadavg)"
+		cat $out/$name.txt.tmp
+	} >$out/$name.txt
+	rm $out/$name.txt.tmp
+	cat $out/$name.txt
+	echo
+}
+
+wanted="$*"
+bench ladder build/test/bench/bench_ladder
+bench http test/bench/bench_http.sh build
+bench ingest node test/bench/bench_ingest.mjs
+bench segment node test/bench/bench_segment.mjs
+exit $failed

@@ -1,0 +1,41 @@
+#!/bin/sh
+# run_system.sh BUILD [SANBUILD [PATTERN]]: runs test/system/*.test.mjs, two at a time.
+# With SANBUILD its sanitized lpnode is used, except by files that say
+# "// binary: plain" (BUILD's) or "// binary: both" (once each).
+set -u
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+build=$1
+san=${2:-}
+pattern=${3:-}
+logs=$build/system
+mkdir -p "$logs"
+rm -f "$logs"/*.log "$logs"/*.code
+
+# Lines of "name kind build".
+list_runs() {
+	for file in test/system/*.test.mjs; do
+		name=$(basename "$file" .test.mjs)
+		case $name in *"$pattern"*) ;; *) continue ;; esac
+		wants=$(sed -n 's|^// binary: ||p' "$file" | head -n 1)
+		if [ -z "$san" ] || [ "$wants" = plain ]; then echo "$name plain $build"
+		elif [ "$wants" = both ]; then echo "$name plain $build"; echo "$name san $san"
+		else echo "$name san $san"
+		fi
+	done
+}
+
+list_runs | xargs -P "${SYSTEM_JOBS:-2}" -n 3 scripts/run_system_one.sh "$logs"
+
+for code in "$logs"/*.code; do
+	log=${code%.code}.log
+	set -- $(tap_counts "$log" "$(cat "$code")")
+	if [ "$2" != 0 ]; then
+		echo "---- $(basename "$log")"
+		grep -v '^ok ' "$log" | tail -n 200 | sed 's/^/    /'
+	fi
+	passed=$((passed + $1))
+	failed=$((failed + $2))
+	skipped=$((skipped + $3))
+done
+finish

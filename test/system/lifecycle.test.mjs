@@ -1,0 +1,184 @@
+// Start, stop, and what the command line says when it is wrong.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { program, random, run, sleep, slow, test, until } from './lib/harness.mjs';
+import { isAlive, Node } from './lib/node.mjs';
+import { Recorder } from './lib/hls.mjs';
+import { publish, source } from './lib/media.mjs';
+
+const lpnode = (args, env = {}) => run(program, args, { anyCode: true, limitS: 20,
+	env: { ...process.env, ...env } });
+
+test('SIGTERM in the middle of a stream drains within 10 s and exits 0', async (t) => {
+	const n = await Node.start(t);
+	const rec = new Recorder(t, n, 'cam').start(100);
+
+	publish(t, await source({ seconds: 20 }), n.rtmp('cam'));
+	await until('renditions come', async () => (await n.status()).totals.renditionsOut > 2, 15000);
+	rec.stopped = true;
+	await rec.loop;
+	await sleep(random() * 1000);
+	const list = n.descendants();
+	const end = await n.stop();
+
+	assert.equal(end.code, 0);
+	assert.ok(end.ms < 10000 * slow, `${end.ms} ms`);
+	assert.ok(!list.some(isAlive), 'no worker is left');
+});
+
+test('SIGINT does the same, and idle it takes less than a second', async (t) => {
+	const n = await Node.start(t);
+	const t0 = Date.now();
+
+	n.child.kill('SIGINT');
+	assert.equal((await n.child.over).code, 0);
+	assert.ok(Date.now() - t0 < 1000 * slow, `${Date.now() - t0} ms`);
+});
+
+test('SIGTERM right after start is obeyed', async (t) => {
+	for (let i = 0; i < 5; i++) {
+		const p = t.spawn(program, ['-broadcaster', '-orchestrator', '-transcoder', '-datadir',
+			path.join(t.dir(), `d${i}`), '-rtmpAddr', '127.0.0.1:0', '-httpAddr', '127.0.0.1:0',
+			'-cliAddr', '127.0.0.1:0', '-listenAddr', '127.0.0.1:0']);
+
+		await sleep(20 + random() * 300);
+		p.kill('SIGTERM');
+		await until('it ended', () => p.end, 10000 * slow);
+		assert.ok(p.end.code === 0 || p.end.signal === 'SIGTERM', `code ${p.end.code}, ${p.end.stderr}`);
+	}
+});
+
+test('a restarted node takes streams again in the same folder', async (t) => {
+	const n = await Node.start(t);
+
+	await publish(t, await source({ seconds: 3 }), n.rtmp('cam'), { rate: 3 }).over;
+	await n.kill9();
+	n.killed = false;
+	await n.launch();
+	assert.equal((await publish(t, await source({ seconds: 3 }), n.rtmp('cam'), { rate: 3 }).over).code, 0);
+	await until('its renditions are out', async () => {
+		const x = (await n.status()).totals;
+
+		return x.segmentsIn > 0 && x.renditionsOut === 2 * x.segmentsIn;
+	}, 15000);
+});
+
+test('addresses.json names what listens', async (t) => {
+	const n = await Node.start(t);
+
+	for (const name of ['rtmp', 'http', 'cli', 'peer']) {
+		const [host, port] = n.addr[name].split(':');
+
+		assert.equal(host, '127.0.0.1');
+		await new Promise((resolve, reject) => {
+			const s = net.connect(Number(port), host, () => { s.destroy(); resolve(); });
+
+			s.on('error', reject);
+		});
+	}
+	assert.match(n.log(), /ready/);
+});
+
+test('the log as JSON is one object a line', async (t) => {
+	const n = await Node.start(t, { args: ['-logFormat', 'json', '-v', 'debug'] });
+
+	await publish(t, await source({ seconds: 3 }), n.rtmp('cam'), { rate: 3 }).over;
+	await sleep(500);
+	for (const line of n.log().trim().split('\n'))
+		assert.equal(typeof JSON.parse(line), 'object', line);
+});
+
+/* One line on stderr that matches each pattern, and code 2. */
+async function refused(args, patterns, env) {
+	const end = await lpnode(args, env);
+
+	assert.equal(end.code, 2, `${args.join(' ')}: code ${end.code}, "${end.stderr}"`);
+	assert.equal(end.stderr.trim().split('\n').length, 1, `one line, not: ${end.stderr}`);
+	for (const p of patterns)
+		assert.match(end.stderr, p);
+	assert.equal(end.stdout, '');
+}
+
+test('no role: one line that names the flags', async () => {
+	await refused([], [/-broadcaster|-gateway/, /-orchestrator/]);
+});
+
+test('an unknown flag is named', async () => {
+	await refused(['-broadcaster', '-frobnicate', '3'], [/frobnicate/]);
+});
+
+test('a flag that lacks its value is named', async () => {
+	await refused(['-broadcaster', '-httpAddr'], [/httpAddr/]);
+});
+
+test('a number out of range is named with its range', async () => {
+	await refused(['-orchestrator', '-transcoder', '-maxSessions', '0'], [/maxSessions/, /1/]);
+	await refused(['-orchestrator', '-transcoder', '-maxSessions', 'many'], [/maxSessions/, /many/]);
+});
+
+test('a broadcaster without orchestrators is told where to find one', async (t) => {
+	await refused(['-broadcaster', '-datadir', t.dir(), '-rtmpAddr', '127.0.0.1:0', '-httpAddr',
+		'127.0.0.1:0', '-cliAddr', '127.0.0.1:0'], [/-orchAddr/]);
+});
+
+test('bad addresses are named', async (t) => {
+	for (const addr of ['nonsense', '127.0.0.1:99999', '127.0.0.1:x', ':::'])
+		await refused(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(), '-rtmpAddr',
+			addr], [/rtmpAddr/]);
+});
+
+test('a port that is taken is named with its flag', async (t) => {
+	const s = net.createServer();
+
+	await new Promise((r) => s.listen(0, '127.0.0.1', r));
+	t.after(() => s.close());
+	const end = await lpnode(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(), '-rtmpAddr',
+		`127.0.0.1:${s.address().port}`, '-httpAddr', '127.0.0.1:0', '-cliAddr', '127.0.0.1:0',
+		'-listenAddr', '127.0.0.1:0']);
+
+	assert.notEqual(end.code, 0);
+	assert.match(end.stderr, /rtmpAddr/);
+	assert.match(end.stderr, /in use/i);
+});
+
+test('an unknown preset of a ladder lists those there are', async (t) => {
+	await refused(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(),
+		'-transcodingOptions', 'P9000p30fps16x9'], [/transcodingOptions/, /P9000p30fps16x9/, /P720p30fps16x9/]);
+});
+
+test('a bad ladder file is named with the element', async (t) => {
+	const file = path.join(t.dir(), 'ladder.json');
+
+	for (const [text, what] of [['{', /ladder\.json/], ['[{"name":"x"}]', /width|height/],
+		['[]', /ladder\.json|profile/], ['[{"name":"../x","width":320,"height":180,"bitrate":1000}]', /name/]]) {
+		fs.writeFileSync(file, text);
+		await refused(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(),
+			'-transcodingOptions', file], [what]);
+	}
+});
+
+test('--help and -version answer on stdout with code 0', async () => {
+	const help = await lpnode(['--help']);
+
+	assert.equal(help.code, 0);
+	for (const flag of ['rtmpAddr', 'transcodingOptions', 'orchAddr', 'publishKeys'])
+		assert.match(help.stdout, new RegExp(flag));
+	const version = await lpnode(['-version']);
+
+	assert.equal(version.code, 0);
+	assert.match(version.stdout, /\d+\.\d+\.\d+/);
+});
+
+test('two dashes, the environment and a file set options; the flag wins', async (t) => {
+	const file = path.join(t.dir(), 'lp.conf');
+
+	fs.writeFileSync(file, 'maxSessions = 0\n');
+	await refused(['--broadcaster', '--orchestrator', '--transcoder', '--config', file], [/maxSessions/]);
+	await refused(['--broadcaster', '--orchestrator', '--transcoder'], [/maxSessions/],
+		{ LP_MAX_SESSIONS: '0', LP_MAXSESSIONS: '0' });
+	const n = await Node.start(t, { args: ['-config', file, '--maxSessions', '3'] });
+
+	assert.equal((await n.status()).streams.length, 0);
+});
