@@ -43,5 +43,5 @@ void clock_fmt_utc(char to[25], int64_t wall_ms)
 
 	gmtime_r(&s, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(to, 25, "%.19s.%03dZ", day, (int)(wall_ms % 1000));
+	snprintf(to, 25, "%.19s.%03uZ", day, (unsigned)(wall_ms % 1000) % 1000);
 }

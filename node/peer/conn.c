@@ -104,7 +104,7 @@ static void on_idle(uv_idle_t *h)
 		conn_settle(c);
 }
 
-struct peer_conn *conn_new(struct peer_ctx *ctx, const char *name, bool is_dialler)
+struct peer_conn *peer_conn_new(struct peer_ctx *ctx, const char *name, bool is_dialler)
 {
 	struct peer_conn *c = xcalloc(1, sizeof(*c));
 
@@ -520,7 +520,7 @@ void peer_conn_goaway(struct peer_conn *c)
 struct peer_conn *peer_attach(struct peer_ctx *ctx, int fd, bool dialler, bool ping,
 			      const struct peer_conn_cb *cb, void *arg, struct err *err)
 {
-	struct peer_conn *c = conn_new(ctx, "local", dialler);
+	struct peer_conn *c = peer_conn_new(ctx, "local", dialler);
 	int rc;
 
 	c->cb = cb;

@@ -96,7 +96,7 @@ struct peer_conn *peer_dial(struct peer_ctx *ctx, const char *hostport, const st
 		err_set(err, ERR_INVALID, "'%.100s': nobody listens on port 0", hostport);
 		return NULL;
 	}
-	c = conn_new(ctx, hostport, true);
+	c = peer_conn_new(ctx, hostport, true);
 	c->cb = cb;
 	c->arg = arg;
 	c->has_ping = true;

@@ -160,7 +160,7 @@ enum fail_kind {
 	FAIL_FAULT,	/* the peer broke a rule: it is told, and counted as bad */
 	FAIL_REFUSED,	/* it is told and may try again */
 };
-struct peer_conn *conn_new(struct peer_ctx *ctx, const char *name, bool is_dialler);
+struct peer_conn *peer_conn_new(struct peer_ctx *ctx, const char *name, bool is_dialler);
 void conn_start_deadline(struct peer_conn *c);	/* of all up to CONN_READY */
 void conn_begin(struct peer_conn *c);	/* the socket is connected: handshake, hello */
 void conn_keys_done(struct peer_conn *c);	/* link.c: both sides have proven themselves */

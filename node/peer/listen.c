@@ -131,7 +131,7 @@ static void on_connection(uv_stream_t *s, int status)
 			log_warn(NULL, "connection not accepted: reason=%s", uv_strerror(status));
 		return;
 	}
-	c = conn_new(l->ctx, "?", false);
+	c = peer_conn_new(l->ctx, "?", false);
 	c->has_ping = true;
 	c->listener = l;
 	l->n_conns++;
