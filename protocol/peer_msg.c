@@ -732,6 +732,9 @@ static int get_task(struct msg_task *m, const Lp__Task *pb, struct err *err)
 	    check_range(pb->duration_ms, 0, SEGMENT_MS_MAX, "duration_ms", err) < 0 ||
 	    check_range(pb->max_pixels, 0, PIXELS_MAX, "max_pixels", err) < 0)
 		return -1;
+	/* Tasks of one key share a worker: none would mean that all do. */
+	if (m->stream_key[0] == 0)
+		return err_set(err, ERR_INVALID, "stream_key is empty");
 	m->len = pb->len;
 	m->duration_ms = pb->duration_ms;
 	m->sequence = pb->sequence;
