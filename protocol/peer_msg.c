@@ -88,8 +88,11 @@ static int done(void *msg, int rc, struct err *err)
 static bool pack(struct buf *b, const void *msg)
 {
 	size_t len = protobuf_c_message_get_packed_size(msg);
-	uint8_t *to = buf_reserve(b, len);
+	uint8_t *to;
 
+	if (len == 0)	/* all fields at zero: RenditionHeader 0 */
+		return !b->failed;
+	to = buf_reserve(b, len);
 	if (!to)
 		return false;
 	b->len += protobuf_c_message_pack(msg, to);

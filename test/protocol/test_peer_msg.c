@@ -529,6 +529,19 @@ static void a_million_profiles_cost_little(void **state)
 	assert_non_null(strstr(err.msg, "at most 65536"));
 }
 
+static void a_message_of_no_bytes_is_packed(void **state)
+{
+	struct msg_rendition_header m = { .index = 0 };
+	struct buf fresh;
+
+	buf_init(&fresh, 10);
+	assert_true(msg_rendition_header_pack(&fresh, &m));
+	assert_int_equal(fresh.len, 0);
+	fresh.failed = true;
+	assert_false(msg_rendition_header_pack(&fresh, &m));
+	buf_fini(&fresh);
+}
+
 static void a_buffer_too_small_is_told(void **state)
 {
 	struct msg_receipt m = receipt();
@@ -570,6 +583,7 @@ int main(void)
 		cmocka_unit_test(unknown_fields_are_ignored),
 		cmocka_unit_test(wrong_wire_types_and_cut_messages_are_refused),
 		cmocka_unit_test(a_million_profiles_cost_little),
+		cmocka_unit_test(a_message_of_no_bytes_is_packed),
 		cmocka_unit_test(a_buffer_too_small_is_told),
 		cmocka_unit_test(presets_go_up_to_medium),
 	};
