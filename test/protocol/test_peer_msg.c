@@ -438,7 +438,7 @@ static int unpack_refuse(const char *reason, size_t len)
 static void text_that_steers_a_terminal_is_refused(void **state)
 {
 	static const char *const bad[] = {
-		"a\nb", "\x1b[2J", "\x7f", "tab\t", "\xc2\x9b" "31m",	/* C1's CSI */
+		"a\nb", "\x1b[2J", "\x7f", "tab\t", "\xc2\x9bm",	/* C1's CSI */
 		"\xff", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe0\x80\xaf",
 	};
 	char big[300];
