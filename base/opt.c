@@ -504,10 +504,12 @@ static int parse_line(const struct target *t, const char *line, size_t len, stru
 	size_t i;
 	int rc;
 
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
 	for (i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)line[i];
 
-		if ((c < 0x20 && c != '\t' && c != '\r') || c == 0x7f)
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
 			return err_set(err, ERR_INVALID, "control character (0x%02x)", c);
 	}
 	len = content_len(line, len);

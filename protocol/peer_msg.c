@@ -88,8 +88,11 @@ static int done(void *msg, int rc, struct err *err)
 static bool pack(struct buf *b, const void *msg)
 {
 	size_t len = protobuf_c_message_get_packed_size(msg);
-	uint8_t *to = buf_reserve(b, len);
+	uint8_t *to;
 
+	if (len == 0)	/* all fields at zero: RenditionHeader 0 */
+		return !b->failed;
+	to = buf_reserve(b, len);
 	if (!to)
 		return false;
 	b->len += protobuf_c_message_pack(msg, to);
@@ -738,6 +741,9 @@ static int get_task(struct msg_task *m, const Lp__Task *pb, struct err *err)
 	    check_range(pb->duration_ms, 0, SEGMENT_MS_MAX, "duration_ms", err) < 0 ||
 	    check_range(pb->max_pixels, 0, PIXELS_MAX, "max_pixels", err) < 0)
 		return -1;
+	/* Tasks of one key share a worker: none would mean that all do. */
+	if (m->stream_key[0] == 0)
+		return err_set(err, ERR_INVALID, "stream_key is empty");
 	m->len = pb->len;
 	m->duration_ms = pb->duration_ms;
 	m->sequence = pb->sequence;

@@ -346,6 +346,7 @@ static void bad_lines_are_refused_by_number(void **state)
 		{ "datadir # x", "line 1: datadir: has no value; give it as in datadir DIR" },
 		{ "config x", "line 1: config: a config file cannot name another" },
 		{ "datadir a\x01z", "line 1: control character (0x01)" },
+		{ "datadir a\rz", "line 1: control character (0x0d)" },
 	};
 	size_t i;
 
