@@ -62,6 +62,11 @@ void profiles_fit_source(struct profile_list *l, int src_w, int src_h);
 /* keccak256 over the canonical form of the whole list, what a session agrees on. */
 struct hash32 profiles_hash(const struct profile_list *l);
 
+/* Does a profile, a list, keep every rule above?  For lists that did not come through
+ * the parsers here.  Fail with ERR_INVALID naming element and field. */
+int profile_check(const struct profile *p, struct err *err);
+int profiles_check(const struct profile_list *l, struct err *err);	/* names too: no two alike */
+
 bool profile_is_fmp4(const struct profile *p);	/* VP9, AV1 (and VP8): not for MPEG-TS */
 
 #endif
