@@ -1,11 +1,11 @@
 #include "media/av/decode.h"
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 #include <libavcodec/avcodec.h>
 #include <libavutil/pixdesc.h>
 #include "base/err.h"
 #include "media/av/input.h"
+#include "media/av/libav.h"
 #include "media/av/picture.h"
 #include "media/av/scale.h"
 
@@ -28,14 +28,6 @@ struct decoder {
 	int plain_width, plain_height;
 	struct pic_pool deint, turned;
 };
-
-uint64_t thread_cpu_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static const AVCodec *find_decoder(enum AVCodecID id)
 {

@@ -303,16 +303,9 @@ static void pictures_resemble_the_scaled_source(void **state)
 	int i;
 
 	raw[0] = media_make("plain144.y", "-i plain.ts -vf select=eq(n\\,20),scale=256:144:flags="
-			    "lanczos,format=gray -vsync 0 -frames:v 1 -f rawvideo");
+			    "lanczos,format=yuv420p,extractplanes=y -vsync 0 -frames:v 1 -f rawvideo");
 	raw[1] = media_make("plain90.y", "-i plain.ts -vf select=eq(n\\,20),scale=160:90:flags="
-			    "lanczos,format=gray -vsync 0 -frames:v 1 -f rawvideo");
-	free(raw[0].data);
-	free(raw[1].data);
-	/* Gray is full range: make the limited-range luma itself. */
-	raw[0] = media_make("plain144b.y", "-i plain.ts -vf select=eq(n\\,20),scale=256:144:flags="
-			    "lanczos,extractplanes=y -vsync 0 -frames:v 1 -f rawvideo");
-	raw[1] = media_make("plain90b.y", "-i plain.ts -vf select=eq(n\\,20),scale=160:90:flags="
-			    "lanczos,extractplanes=y -vsync 0 -frames:v 1 -f rawvideo");
+			    "lanczos,format=yuv420p,extractplanes=y -vsync 0 -frames:v 1 -f rawvideo");
 	run_well(&r, &spec, in);
 	for (i = 0; i < 2; i++) {
 		/* 33 dB; a picture off by one or shifted has 20. */
@@ -480,7 +473,7 @@ static void rates_are_converted_on_a_grid(void **state)
 static void a_gap_is_not_filled_beyond_a_second(void **state)
 {
 	/* 25 pictures, then 8 s later 25 more. */
-	struct bytes in = media_make("gap.ts", PICTURE("320x180", "25") " -t 2 -vf setpts=if(lt(N\\,"
+	struct bytes in = media_make("gap.ts", PICTURE("320x180", "25") " -frames:v 50 -vf setpts=if(lt(N\\,"
 				     "25)\\,N\\,N+200)/25/TB -vsync 0 " X264 " -bf 0 -g 300"
 				     " -muxdelay 0");
 	struct ladder_rung rung = RUNG(160, 90, 150000);
@@ -623,7 +616,7 @@ static void rotated_sources_come_out_upright(void **state)
 		snprintf(line, sizeof(line), "-i flat.mp4 -c copy -metadata:s:v rotate=%s", angle[i]);
 		in = media_make(name, line);
 		/* ffmpeg turns by itself. */
-		snprintf(line, sizeof(line), "-i turned%d.mp4 -vf extractplanes=y -frames:v 1 -f rawvideo", i);
+		snprintf(line, sizeof(line), "-i turned%d.mp4 -vf format=yuv420p,extractplanes=y -frames:v 1 -f rawvideo", i);
 		snprintf(name, sizeof(name), "turned%d.y", i);
 		raw = media_make(name, line);
 		spec.fmp4 = true;
@@ -821,7 +814,7 @@ static void damage_gives_the_same_verdict_each_time(void **state)
 static void truncated_and_foreign_bytes_are_refused(void **state)
 {
 	struct bytes in = plain_clip();
-	struct bytes cut = { in.data, in.len / 2 };
+	struct bytes cut = { in.data, in.len - 100 };
 	static uint8_t text[] = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n";
 
 	assert_refused(cut, false, ERR_INVALID);
@@ -1068,6 +1061,16 @@ static void self_test_knows_this_build(void **state)
 	/* The golden one is Debian 12's; elsewhere an unknown build is no failure. */
 	assert_int_equal(known, !strcmp(ladder_codec_profile(), "x264-164-lavc59.37.100-sws6.7.100"));
 }
+
+#ifdef LP_SANITIZED
+/* libx265 199 leaks 4 kB an encoder. */
+const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libx265\n";
+}
+#endif
 
 int main(void)
 {
