@@ -31,7 +31,4 @@ int decode_video(struct decoded *out, const struct input *in, uint64_t max_pixel
 		 uint64_t cpu_limit_us, size_t max_pictures, decode_cb *cb, void *arg,
 		 struct err *err);
 
-/* CPU time of the calling thread. */
-uint64_t thread_cpu_us(void);
-
 #endif

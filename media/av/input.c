@@ -17,6 +17,7 @@
 #include "media/wire/tsdemux.h"
 
 #define IO_BUFFER 32768
+#define TS_PACKET 188
 #define FRAME_90K_DEFAULT 3000	/* one picture alone says nothing about its length */
 
 static int no_memory(struct err *err)
@@ -169,9 +170,13 @@ static void on_ts_unit(void *arg, const struct ts_unit *u)
 static int load_ts(struct input *in, const uint8_t *data, size_t len, struct err *err)
 {
 	struct ts_load l = { .in = in, .origin = INT64_MIN };
-	struct ts_demux *d = ts_demux_new(on_ts_unit, &l);
-	int rc = ts_demux_push(d, data, len, err);
+	struct ts_demux *d;
+	int rc;
 
+	if (len % TS_PACKET != 0)	/* the demultiplexer would wait for the rest */
+		return err_set(err, ERR_INVALID, "cut off inside a packet");
+	d = ts_demux_new(on_ts_unit, &l);
+	rc = ts_demux_push(d, data, len, err);
 	if (rc == 0) {
 		ts_demux_flush(d);
 		if (l.failed) {
@@ -497,25 +502,38 @@ static enum unit_kind unit_kind(enum AVCodecID codec, const AVPacket *p, int pre
 	return UNIT_EMPTY;
 }
 
-/* Refuse a size before any decoder sees it. */
-static int check_size(const struct input *in, int prefix, uint64_t max_pixels, struct err *err)
+/* The first SPS inside the first unit; false: none. */
+static bool find_sps(struct sps *sps, const struct input *in, int prefix)
 {
-	const AVCodecParameters *par = in->video.par;
-	bool h264 = par->codec_id == AV_CODEC_ID_H264;
-	uint64_t pixels = (uint64_t)(par->width > 0 ? par->width : 0) *
-			  (uint64_t)(par->height > 0 ? par->height : 0);
+	bool h264 = in->video.par->codec_id == AV_CODEC_ID_H264;
 	const uint8_t *nal;
 	size_t pos = 0;
-	struct sps sps;
 	long n;
 
-	while (pixels <= max_pixels && (h264 || par->codec_id == AV_CODEC_ID_HEVC) &&
-	       (n = next_nal(in->video.pkt[0], prefix, &pos, &nal)) > 0) {
-		if (h264 && (nal[0] & 31) == 7 && sps_parse_h264(&sps, nal, n, NULL) == 0)
-			pixels = (uint64_t)sps.width * sps.height;
-		if (!h264 && (nal[0] >> 1 & 63) == 33 && sps_parse_hevc(&sps, nal, n, NULL) == 0)
-			pixels = (uint64_t)sps.width * sps.height;
+	while ((n = next_nal(in->video.pkt[0], prefix, &pos, &nal)) > 0) {
+		if (h264 && (nal[0] & 31) == 7)
+			return sps_parse_h264(sps, nal, n, NULL) == 0;
+		if (!h264 && (nal[0] >> 1 & 63) == 33)
+			return sps_parse_hevc(sps, nal, n, NULL) == 0;
 	}
+	return false;
+}
+
+/* Note the size, and refuse it before any decoder sees it. */
+static int check_size(struct input *in, int prefix, uint64_t max_pixels, struct err *err)
+{
+	const AVCodecParameters *par = in->video.par;
+	uint64_t pixels;
+	struct sps sps;
+
+	in->width = par->width > 0 ? par->width : 0;
+	in->height = par->height > 0 ? par->height : 0;
+	if ((par->codec_id == AV_CODEC_ID_H264 || par->codec_id == AV_CODEC_ID_HEVC) &&
+	    find_sps(&sps, in, prefix)) {
+		in->width = sps.width;
+		in->height = sps.height;
+	}
+	pixels = (uint64_t)in->width * (uint64_t)in->height;
 	if (pixels > max_pixels)
 		return err_set(err, ERR_LIMIT, "%llu pixels a picture, at most %llu",
 			       (unsigned long long)pixels, (unsigned long long)max_pixels);

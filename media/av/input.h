@@ -25,6 +25,7 @@ struct input_track {
 
 struct input {
 	struct input_track video, audio;
+	int width, height;		/* of the video, from the first SPS or the container; 0 unknown */
 	bool has_matrix;
 	int32_t matrix[9];		/* display matrix of the video track */
 	size_t n_pictures;		/* pictures that a decoder must give back */

@@ -4,9 +4,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <libavutil/log.h>
-#include <libavutil/mem.h>
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -14,6 +11,7 @@
 #include "media/av/encode.h"
 #include "media/av/frameq.h"
 #include "media/av/input.h"
+#include "media/av/libav.h"
 #include "media/av/mux.h"
 #include "media/av/plan.h"
 #include "media/av/rung.h"
@@ -24,9 +22,6 @@
 #define SIDE_MAX 8192
 #define BITRATE_MAX 500000000u
 #define FPS_MAX 240
-/* No single allocation of libav needs more: a plane of 16 k x 8 k.  Against
- * tables whose length a file states and does not have. */
-#define ALLOC_MAX ((size_t)256 << 20)
 
 struct job {
 	struct rung *rungs;		/* in the caller's order */
@@ -39,19 +34,6 @@ struct job {
 	size_t done[LADDER_MAX], n_done;	/* rungs whose thread is at its end, under lock */
 };
 
-static void quiet_libav(void)
-{
-	av_log_set_level(AV_LOG_QUIET);	/* the reasons come back as errors */
-	av_max_alloc(ALLOC_MAX);
-}
-
-static uint64_t process_cpu_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* ---- what was asked for ---- */
 
@@ -296,7 +278,7 @@ int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
 	struct input in;
 	int rc;
 
-	quiet_libav();
+	libav_setup();
 	if (check_spec(spec, err) < 0)
 		return -1;
 	if (input_load(&in, spec->fmp4, input, len, spec->max_pixels, err) < 0)
@@ -326,7 +308,7 @@ int ladder_probe(bool fmp4, const uint8_t *input, size_t len, uint64_t max_pixel
 	struct input in;
 	int rc = 0;
 
-	quiet_libav();
+	libav_setup();
 	memset(stats, 0, sizeof(*stats));
 	if (input_load(&in, fmp4, input, len, max_pixels, err) < 0)
 		return err_wrap(err, "input");
@@ -342,7 +324,6 @@ int ladder_probe(bool fmp4, const uint8_t *input, size_t len, uint64_t max_pixel
 	return rc;
 }
 
-/* Size of what is coded, as far as the container says. */
 int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_out *out,
 		 struct err *err)
 {
@@ -354,7 +335,7 @@ int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_o
 	size_t i;
 	int rc;
 
-	quiet_libav();
+	libav_setup();
 	memset(out, 0, sizeof(*out));
 	if (input_load(&in, !to_fmp4, input, len, UINT64_MAX, err) < 0)
 		return err_wrap(err, "input");
@@ -373,8 +354,8 @@ int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_o
 		out->fmp4 = to_fmp4;
 		out->n_video = (unsigned)in.video.n;
 		out->duration_90k = last - first + (in.video.n > 0 ? in.frame_90k : 0);
-		out->width = in.video.par ? in.video.par->width : 0;
-		out->height = in.video.par ? in.video.par->height : 0;
+		out->width = in.width;
+		out->height = in.height;
 	}
 	input_fini(&in);
 	return rc;

@@ -3,10 +3,10 @@
 #include <string.h>
 #include <libavutil/frame.h>
 #include <libavutil/mathematics.h>
-#include "media/av/decode.h"
 #include "media/av/encode.h"
 #include "media/av/frameq.h"
 #include "media/av/input.h"
+#include "media/av/libav.h"
 #include "media/av/scale.h"
 
 void rung_init(struct rung *r)

@@ -9,6 +9,7 @@
 #include <libavcodec/avcodec.h>
 #include "base/err.h"
 #include "media/av/encode.h"
+#include "media/av/libav.h"
 #include "media/av/mux.h"
 #include "media/av/picture.h"
 
@@ -92,6 +93,7 @@ int ladder_warm_up(struct err *err)
 	struct mux_out source = { 0 };
 	int rc;
 
+	libav_setup();
 	if (make_source(&source, err) < 0)
 		return err_wrap(err, "warm-up");
 	rc = ladder_run(&spec, source.data, source.len, drop, NULL, NULL, err);

@@ -1,0 +1,49 @@
+/*
+ * Arbitrary bytes as a segment: taken apart and decoded with tight limits, then
+ * written again in both containers.  The first byte says MPEG-TS (even) or MP4.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include "base/err.h"
+#include "media/av/decode.h"
+#include "media/av/input.h"
+#include "media/av/ladder.h"
+#include "media/av/libav.h"
+
+#define MAX_PIXELS (320 * 240)
+#define MAX_PICTURES 6
+
+static int on_picture(void *arg, const AVFrame *f, struct err *err)
+{
+	int64_t *last = arg;
+
+	if (f->pts <= *last || f->width <= 0 || f->height <= 0)
+		abort();	/* promised by decode.h */
+	*last = f->pts;
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	int64_t last = INT64_MIN;
+	struct ladder_out out;
+	struct decoded dec;
+	struct input in;
+	struct err err;
+	bool fmp4;
+
+	if (len < 1)
+		return 0;
+	libav_setup();
+	fmp4 = data[0] & 1;
+	if (input_load(&in, fmp4, data + 1, len - 1, MAX_PIXELS, &err) < 0)
+		return 0;
+	if (in.video.n > 0)
+		decode_video(&dec, &in, MAX_PIXELS, 2000000, MAX_PICTURES, on_picture, &last, &err);
+	input_fini(&in);
+	if (ladder_remux(!fmp4, data + 1, len - 1, &out, &err) == 0)
+		free(out.data);
+	return 0;
+}
