@@ -37,6 +37,7 @@ struct ladder_spec {
 	bool fmp4;			/* container of the input; output is TS for H.264 and HEVC, else fMP4 */
 	uint64_t max_pixels;
 	unsigned n_threads;		/* 0: a thread a rendition; 1: serial (same bytes) */
+	unsigned cpu_limit_s;		/* of decoding and of each rendition; 0: 20 */
 };
 
 /* A finished rendition.  data is malloc'ed and given to the sink. */

@@ -1,0 +1,285 @@
+#include "media/av/rung.h"
+#include <stdlib.h>
+#include <string.h>
+#include <libavutil/frame.h>
+#include <libavutil/mathematics.h>
+#include "media/av/decode.h"
+#include "media/av/encode.h"
+#include "media/av/frameq.h"
+#include "media/av/input.h"
+#include "media/av/scale.h"
+
+void rung_init(struct rung *r)
+{
+	r->scaler = scaler_new(r->spec->width, r->spec->height);
+}
+
+void rung_fini(struct rung *r)
+{
+	frameq_free(r->queue);
+	scaler_free(r->scaler);
+	encoder_free(r->encoder);
+	av_frame_free(&r->held);
+	av_frame_free(&r->last_in);
+	av_frame_free(&r->last_out);
+	free(r->out.data);
+}
+
+/* r->err is set: nobody needs to go on. */
+static int fail(struct rung *r)
+{
+	r->failed = true;
+	atomic_store(r->stop, true);
+	return -1;
+}
+
+static int out_of_memory(struct rung *r)
+{
+	err_set(&r->err, ERR_INTERNAL, "no memory for a picture");
+	return fail(r);
+}
+
+static bool has_rate(const struct rung *r)
+{
+	return r->spec->fps_num > 0;
+}
+
+/* ---- encode ---- */
+
+static int open_encoder(struct rung *r, const AVFrame *first)
+{
+	struct encoder_opts o = {
+		.rung = r->spec, .preset = r->ladder->preset,
+		.fps_num = r->in->fps_num, .fps_den = r->in->fps_den,
+		.frame_90k = r->in->frame_90k,
+	};
+
+	if (has_rate(r)) {
+		o.fps_num = r->spec->fps_num;
+		o.fps_den = r->spec->fps_den;
+		o.frame_90k = av_rescale(90000, o.fps_den, o.fps_num);
+	}
+	r->encoder = encoder_open(&o, first, &r->err);
+	return r->encoder ? 0 : fail(r);
+}
+
+/* frame: its own reference, changed by the encoder. */
+static int encode(struct rung *r, AVFrame *frame)
+{
+	if (!r->encoder && open_encoder(r, frame) < 0)
+		return -1;
+	if (encoder_push(r->encoder, frame, &r->err) < 0)
+		return fail(r);
+	return 0;
+}
+
+/* ---- scale ---- */
+
+/* A picture that comes again (a lower rate made higher) is scaled once. */
+static AVFrame *scale(struct rung *r, const AVFrame *frame)
+{
+	AVFrame *out;
+
+	if (r->last_in && r->last_in->data[0] == frame->data[0]) {
+		out = av_frame_clone(r->last_out);
+		if (out)
+			out->pts = frame->pts;
+		else
+			err_set(&r->err, ERR_INTERNAL, "no memory for a picture");
+		return out;
+	}
+	out = scaler_run(r->scaler, frame, &r->err);
+	if (!out || !has_rate(r))
+		return out;
+	/* Holding the reference keeps its memory from coming back as another picture. */
+	av_frame_free(&r->last_in);
+	av_frame_free(&r->last_out);
+	r->last_in = av_frame_clone(frame);
+	r->last_out = av_frame_clone(out);
+	if (!r->last_in || !r->last_out)
+		av_frame_free(&r->last_in);
+	return out;
+}
+
+/* Scale, pass on, encode one picture that belongs to this rendition. */
+static int process(struct rung *r, const AVFrame *frame)
+{
+	uint64_t before = thread_cpu_us();
+	AVFrame *out = scale(r, frame);
+	size_t i;
+	int rc = 0;
+
+	r->cpu_us += thread_cpu_us() - before;
+	if (!out)
+		return fail(r);
+	for (i = 0; i < r->n_children && rc == 0; i++)
+		rc = rung_give(r->children[i], out);
+	before = thread_cpu_us();
+	if (rc == 0)
+		rc = encode(r, out);
+	av_frame_free(&out);
+	r->cpu_us += thread_cpu_us() - before;
+	if (rc == 0 && r->cpu_us > r->cpu_limit_us) {
+		err_set(&r->err, ERR_LIMIT, "a rendition of more than %llu s of CPU",
+			(unsigned long long)(r->cpu_limit_us / 1000000));
+		return fail(r);
+	}
+	return rc;
+}
+
+/* ---- rate conversion ---- */
+
+/* The tick nearest to a time. */
+static int64_t tick_of(const struct rung *r, int64_t pts)
+{
+	return av_rescale_rnd(pts - r->origin, r->spec->fps_num,
+			      (int64_t)r->spec->fps_den * 90000, AV_ROUND_NEAR_INF);
+}
+
+/* Show the held picture on its ticks before end; on one second of them at most,
+ * so that a gap in the source stays a gap. */
+static int show_held(struct rung *r, int64_t end)
+{
+	int64_t most = r->held_tick + 1 + r->spec->fps_num / r->spec->fps_den;
+	int64_t tick;
+
+	if (end > most)
+		end = most;
+	for (tick = r->held_tick; tick < end; tick++) {
+		r->held->pts = r->origin + av_rescale(tick, (int64_t)r->spec->fps_den * 90000,
+						      r->spec->fps_num);
+		if (process(r, r->held) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Each picture is shown from the tick nearest to its time until the next one's. */
+static int convert(struct rung *r, const AVFrame *frame)
+{
+	int64_t tick;
+
+	if (!r->held)
+		r->origin = frame->pts;
+	tick = tick_of(r, frame->pts);
+	if (r->held && show_held(r, tick) < 0)
+		return -1;
+	av_frame_free(&r->held);
+	r->held = av_frame_clone(frame);
+	if (!r->held)
+		return out_of_memory(r);
+	r->held_tick = tick;
+	return 0;
+}
+
+static int convert_end(struct rung *r)
+{
+	int64_t end;
+
+	if (!r->held)
+		return 0;
+	end = tick_of(r, r->held->pts + r->in->frame_90k);
+	/* A rate below one picture a segment still shows one. */
+	if (end <= 0)
+		end = 1;
+	return show_held(r, end);
+}
+
+/* ---- in and out ---- */
+
+static int take(struct rung *r, const AVFrame *frame)
+{
+	if (!r->parent && has_rate(r))
+		return convert(r, frame);
+	return process(r, frame);
+}
+
+int rung_give(struct rung *r, const AVFrame *frame)
+{
+	AVFrame *own;
+
+	if (!r->queue)
+		return take(r, frame);
+	own = av_frame_clone(frame);
+	if (!own)
+		return out_of_memory(r);
+	return frameq_push(r->queue, own) ? 0 : -1;
+}
+
+static int mux(struct rung *r)
+{
+	struct mux_track video = { NULL, NULL, 0 };
+	struct mux_track audio = { r->in->audio.par, r->in->audio.pkt, r->in->audio.n };
+	struct mux_out out;
+	const struct mux_track *t = &audio;
+	int64_t first = INT64_MAX, last = INT64_MIN, end;
+	size_t i;
+
+	if (r->encoder) {
+		video.par = encoder_params(r->encoder);
+		video.pkt = encoder_packets(r->encoder, &video.n);
+		t = &video;
+	}
+	if (mux_segment(&out, r->out.fmp4, &video, &audio, &r->err) < 0)
+		return -1;
+	for (i = 0; i < t->n; i++) {
+		end = t->pkt[i]->pts + (t->pkt[i]->duration > 0 ? t->pkt[i]->duration : 0);
+		first = t->pkt[i]->pts < first ? t->pkt[i]->pts : first;
+		last = end > last ? end : last;
+	}
+	r->out.index = r->index;
+	r->out.data = out.data;
+	r->out.len = out.len;
+	r->out.init_len = out.init_len;
+	r->out.n_video = (unsigned)video.n;
+	r->out.duration_90k = t->n ? last - first : 0;
+	r->out.width = r->encoder ? r->spec->width : 0;
+	r->out.height = r->encoder ? r->spec->height : 0;
+	return 0;
+}
+
+/* All pictures are in: give the rest, then write the segment. */
+static void finish(struct rung *r)
+{
+	uint64_t before;
+	size_t i;
+	int rc = 0;
+
+	if (!r->parent && has_rate(r))
+		rc = convert_end(r);
+	for (i = 0; i < r->n_children; i++)
+		rung_end(r->children[i]);
+	if (rc < 0 || atomic_load(r->stop))
+		return;
+	before = thread_cpu_us();
+	if (r->encoder)
+		rc = encoder_flush(r->encoder, &r->err);
+	if (rc == 0)
+		rc = mux(r);
+	if (rc < 0)
+		fail(r);
+	r->cpu_us += thread_cpu_us() - before;
+}
+
+void rung_end(struct rung *r)
+{
+	if (r->queue)
+		frameq_end(r->queue);
+	else
+		finish(r);
+}
+
+void rung_work(struct rung *r)
+{
+	AVFrame *f;
+	int rc = 0;
+
+	while (rc == 0 && !atomic_load(r->stop) && (f = frameq_pop(r->queue))) {
+		rc = take(r, f);
+		av_frame_free(&f);
+	}
+	/* Whoever feeds us must not wait for room that nobody makes. */
+	if (rc < 0 || atomic_load(r->stop))
+		frameq_abort(r->queue);
+	finish(r);
+}

@@ -1,0 +1,70 @@
+#ifndef LP_MEDIA_AV_RUNG_H
+#define LP_MEDIA_AV_RUNG_H
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "media/av/ladder.h"
+#include "media/av/mux.h"
+struct AVFrame;
+struct encoder;
+struct frameq;
+struct input;
+struct job;
+struct scaler;
+
+/*
+ * One rendition in the making: rate conversion, scaling, encoding, muxing.  Rungs
+ * form a tree: each scales from the next larger one (its parent) where that costs
+ * no quality, else from the source, and hands its scaled pictures to its children
+ * before it encodes them.  With a thread a rung every edge is a bounded queue;
+ * without, it is a call; the bytes are the same, because each rung sees the same
+ * pictures in the same order.
+ */
+struct rung {
+	/* given */
+	const struct ladder_rung *spec;	/* borrowed */
+	size_t index;			/* in the caller's list */
+	const struct ladder_spec *ladder;	/* borrowed */
+	const struct input *in;		/* borrowed; all of it is known before we start */
+	struct rung *parent;		/* NULL: scales from the source */
+	struct rung *children[LADDER_MAX];
+	size_t n_children;
+	uint64_t cpu_limit_us;
+	atomic_bool *stop;		/* somebody failed */
+	struct job *job;		/* borrowed; for the thread's starter */
+
+	/* at work */
+	struct frameq *queue;		/* owned; NULL without threads */
+	pthread_t thread;
+	struct scaler *scaler;		/* owned */
+	struct encoder *encoder;	/* owned; opened by the first picture */
+	struct AVFrame *held;		/* rate conversion: waits for its successor */
+	int64_t origin, held_tick;	/* pts of tick 0; tick of the held picture */
+	struct AVFrame *last_in, *last_out;	/* a repeated picture is scaled once */
+	uint64_t cpu_us;
+
+	/* done */
+	bool failed;
+	struct err err;
+	struct ladder_out out;
+};
+
+void rung_init(struct rung *r);
+void rung_fini(struct rung *r);
+
+/* Give a picture (borrowed) of the source to a rung without parent, or of the
+ * parent to a child.  Queues it where there is a queue.  -1: r->err says why, or
+ * the whole stops. */
+int rung_give(struct rung *r, const struct AVFrame *frame);
+
+/* The source has ended: finish, and end the children.  Without threads this
+ * produces r->out at once. */
+void rung_end(struct rung *r);
+
+/* What a rung's thread runs; it ends after rung_end or a stop. */
+void rung_work(struct rung *r);
+
+#endif
