@@ -19,6 +19,13 @@ struct err;
  */
 int params_parse(struct track_config *c, struct err *err);
 
+/*
+ * Fill width and height (and an AV1 rate) from a key frame, where the parameters may
+ * be silent: av1C without a sequence header, VP9 and VP8 always.  false: not found
+ * there (or another codec), c is unchanged.
+ */
+bool params_size_from_key(struct track_config *c, const uint8_t *au, size_t len);
+
 /* RFC 6381 name: "avc1.64001f", "hvc1.1.6.L93.B0", "av01.0.08M.08", "vp09.00.31.08",
  * "mp4a.40.2", "mp4a.40.34" (MP3), "opus".  to has room for 40 chars. */
 void params_codecs(char to[40], const struct track_config *c);
@@ -42,14 +49,24 @@ bool nal_has_idr(enum codec codec, const uint8_t *data, size_t len, int len_size
 struct sps {
 	int width, height, fps_num, fps_den;
 	uint8_t profile, compat, level;		/* H.264: bytes 1..3 */
+	/* HEVC: general_profile_space .. general_level_idc, chroma_format_idc, bits */
+	uint8_t ptl[12], chroma, depth_luma, depth_chroma;
 };
 int sps_parse_h264(struct sps *s, const uint8_t *nal, size_t len, struct err *err);
 int sps_parse_hevc(struct sps *s, const uint8_t *nal, size_t len, struct err *err);
 
-/* Build an avcC from Annex B parameter sets found in an access unit (of a pushed TS). */
+/* Build an avcC (c->codec HEVC: an hvcC) from Annex B parameter sets found in an access unit (of a pushed TS) and
+ * parse it.  false, c unchanged: they are not all there. */
 bool params_from_annexb(struct track_config *c, const uint8_t *au, size_t len);
 
 /* 7-byte ADTS header for a raw AAC frame of len bytes. false: not AAC-LC-like 44.1k.. table rates. */
 bool params_adts(uint8_t to[7], const struct track_config *c, size_t len);
+
+/* What the four header bytes of an MPEG audio frame (layers I to III) say. */
+struct mp3_frame {
+	size_t len;			/* bytes with the header */
+	int samples, sample_rate, channels;
+};
+int params_mp3_frame(const uint8_t *p, size_t len, struct mp3_frame *f);	/* -1: not one */
 
 #endif
