@@ -50,7 +50,7 @@ static void rig_on_patience(uv_timer_t *t)
 	r->impatient = true;
 }
 
-static struct rig *rig_new(const struct work_opts *opts)
+static inline struct rig *rig_new(const struct work_opts *opts)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	struct err err;
@@ -69,7 +69,7 @@ static const struct work_opts rig_opts = {
 };
 
 /* Run the loop until *flag is set. */
-static void rig_wait(struct rig *r, const bool *flag)
+static inline void rig_wait(struct rig *r, const bool *flag)
 {
 	r->impatient = false;
 	uv_timer_start(&r->patience, rig_on_patience, RIG_PATIENCE_MS, 0);
@@ -85,7 +85,7 @@ static void rig_on_pause(uv_timer_t *t)
 }
 
 /* Run the loop for ms. */
-static void __attribute__((unused)) rig_pause(struct rig *r, uint64_t ms)
+static inline void rig_pause(struct rig *r, uint64_t ms)
 {
 	uv_timer_t t;
 	bool over = false;
@@ -105,7 +105,7 @@ static void rig_on_closed(void *arg)
 	r->closed = true;
 }
 
-static void rig_free(struct rig *r)
+static inline void rig_free(struct rig *r)
 {
 	work_pool_close(r->pool, rig_on_closed, r);
 	rig_wait(r, &r->closed);
@@ -115,7 +115,7 @@ static void rig_free(struct rig *r)
 	free(r);
 }
 
-static void job_on_rendition(void *arg, const struct work_rendition *w)
+static inline void job_on_rendition(void *arg, const struct work_rendition *w)
 {
 	struct job *j = arg;
 	struct hash32 h = hash_sha256(w->data->data, w->data->len);
@@ -131,7 +131,7 @@ static void job_on_rendition(void *arg, const struct work_rendition *w)
 	j->last = *w;
 }
 
-static void job_on_done(void *arg, const struct work_stats *st, const struct err *err)
+static inline void job_on_done(void *arg, const struct work_stats *st, const struct err *err)
 {
 	struct job *j = arg;
 
@@ -153,7 +153,7 @@ static const struct profile_list rig_profiles = {
 		 .h264 = H264_CONSTRAINED_HIGH, .quality = -1 } },
 };
 
-static struct work_spec rig_spec(const char *stream, struct blob *input, uint64_t deadline_ms)
+static inline struct work_spec rig_spec(const char *stream, struct blob *input, uint64_t deadline_ms)
 {
 	return (struct work_spec){ .kind = TASK_TRANSCODE, .stream_key = stream, .input = input,
 				   .profiles = &rig_profiles, .preset = "superfast",
@@ -161,7 +161,7 @@ static struct work_spec rig_spec(const char *stream, struct blob *input, uint64_
 }
 
 /* A task with this input; false: refused, and why is in j->err. */
-static bool job_start(struct job *j, struct rig *r, const char *stream, const void *input,
+static inline bool job_start(struct job *j, struct rig *r, const char *stream, const void *input,
 		      size_t len, uint64_t deadline_ms)
 {
 	struct blob *b = blob_new(input, len, NULL);
@@ -173,19 +173,19 @@ static bool job_start(struct job *j, struct rig *r, const char *stream, const vo
 	return j->task;
 }
 
-static void job_begin(struct job *j, struct rig *r, const char *stream, const char *what)
+static inline void job_begin(struct job *j, struct rig *r, const char *stream, const char *what)
 {
 	assert_true(job_start(j, r, stream, what, strlen(what), 30000));
 }
 
 /* Start and wait.  Free by job_fini. */
-static void job_run(struct job *j, struct rig *r, const char *stream, const char *what)
+static inline void job_run(struct job *j, struct rig *r, const char *stream, const char *what)
 {
 	job_begin(j, r, stream, what);
 	rig_wait(r, &j->ended);
 }
 
-static void job_fini(struct job *j)
+static inline void job_fini(struct job *j)
 {
 	free(j->text);
 }
