@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -506,6 +507,8 @@ struct http_server *http_server_new(uv_loop_t *loop, const char *addr, const str
 
 	opts = opts ? opts : &defaults;
 	init_server(s, loop, opts);
+	/* sendfile() has no MSG_NOSIGNAL. */
+	signal(SIGPIPE, SIG_IGN);
 	if (opts->tls_cert) {
 		s->tls = tls_ctx_new(opts->tls_cert, opts->tls_key ? opts->tls_key : opts->tls_cert,
 				     err);
