@@ -118,15 +118,34 @@ test('a number out of range is named with its range', async () => {
 	await refused(['-orchestrator', '-transcoder', '-maxSessions', 'many'], [/maxSessions/, /many/]);
 });
 
-test('a broadcaster without orchestrators is told where to find one', async (t) => {
-	await refused(['-broadcaster', '-datadir', t.dir(), '-rtmpAddr', '127.0.0.1:0', '-httpAddr',
-		'127.0.0.1:0', '-cliAddr', '127.0.0.1:0'], [/-orchAddr/]);
+test('flags that contradict each other are named with the remedy', async () => {
+	await refused(['-orchestrator', '-transcoder', '-orchAddr', '127.0.0.1:1'], [/-orchAddr/, /-broadcaster/]);
+	await refused(['-transcoder'], [/-transcoder/, /-orchestrator/]);
+	await refused(['-broadcaster', '-httpsAddr', '127.0.0.1:0'], [/-httpsAddr/, /-tlsCert/]);
+	await refused(['-broadcaster', '-tlsCert', 'x', '-tlsKey', 'y'], [/-tlsCert/, /-httpsAddr/]);
+	await refused(['-broadcaster', '-publishConflict', 'fight'], [/publishConflict/, /fight/, /replace/]);
+	await refused(['-broadcaster', '-preset', 'placebo'], [/-preset/, /placebo/]);
+	await refused(['-broadcaster', '-cliAddr', '0.0.0.0:0'], [/-cliAddr/, /-cliTokenFile/]);
+	await refused(['-broadcaster', '-v', 'loud'], [/-v/, /loud/, /debug/]);
 });
 
 test('bad addresses are named', async (t) => {
-	for (const addr of ['nonsense', '127.0.0.1:99999', '127.0.0.1:x', ':::'])
-		await refused(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(), '-rtmpAddr',
-			addr], [/rtmpAddr/]);
+	for (const addr of ['nonsense', '127.0.0.1:99999', '127.0.0.1:x', ':::']) {
+		const end = await lpnode(['-broadcaster', '-datadir', t.dir(), '-rtmpAddr', addr]);
+
+		assert.notEqual(end.code, 0, addr);
+		assert.match(end.stderr.trim().split('\n').at(-1), /rtmpAddr/, addr);
+	}
+});
+
+test('a second node in the same folder is refused with the pid of the first', async (t) => {
+	const n = await Node.start(t);
+	const end = await lpnode(['-broadcaster', '-datadir', n.dir, '-rtmpAddr', '127.0.0.1:0', '-httpAddr',
+		'127.0.0.1:0', '-cliAddr', '127.0.0.1:0']);
+
+	assert.notEqual(end.code, 0);
+	assert.match(end.stderr, new RegExp(`datadir.*pid ${n.pid}`));
+	assert.equal((await n.status()).streams.length, 0, 'the first goes on');
 });
 
 test('a port that is taken is named with its flag', async (t) => {
@@ -143,8 +162,17 @@ test('a port that is taken is named with its flag', async (t) => {
 	assert.match(end.stderr, /in use/i);
 });
 
+/* Found when the node starts, not by the table: the last line says it. */
+async function failsAtStart(args, patterns) {
+	const end = await lpnode(args);
+
+	assert.equal(end.code, 2, `${args.join(' ')}: code ${end.code}, "${end.stderr}"`);
+	for (const p of patterns)
+		assert.match(end.stderr.trim().split('\n').at(-1), p);
+}
+
 test('an unknown preset of a ladder lists those there are', async (t) => {
-	await refused(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(),
+	await failsAtStart(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(),
 		'-transcodingOptions', 'P9000p30fps16x9'], [/transcodingOptions/, /P9000p30fps16x9/, /P720p30fps16x9/]);
 });
 
@@ -154,7 +182,7 @@ test('a bad ladder file is named with the element', async (t) => {
 	for (const [text, what] of [['{', /ladder\.json/], ['[{"name":"x"}]', /width|height/],
 		['[]', /ladder\.json|profile/], ['[{"name":"../x","width":320,"height":180,"bitrate":1000}]', /name/]]) {
 		fs.writeFileSync(file, text);
-		await refused(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(),
+		await failsAtStart(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(),
 			'-transcodingOptions', file], [what]);
 	}
 });
@@ -174,10 +202,10 @@ test('--help and -version answer on stdout with code 0', async () => {
 test('two dashes, the environment and a file set options; the flag wins', async (t) => {
 	const file = path.join(t.dir(), 'lp.conf');
 
-	fs.writeFileSync(file, 'maxSessions = 0\n');
+	fs.writeFileSync(file, '# comment\nmaxSessions 0\n');
 	await refused(['--broadcaster', '--orchestrator', '--transcoder', '--config', file], [/maxSessions/]);
 	await refused(['--broadcaster', '--orchestrator', '--transcoder'], [/maxSessions/],
-		{ LP_MAX_SESSIONS: '0', LP_MAXSESSIONS: '0' });
+		{ LP_MAXSESSIONS: '0' });
 	const n = await Node.start(t, { args: ['-config', file, '--maxSessions', '3'] });
 
 	assert.equal((await n.status()).streams.length, 0);
