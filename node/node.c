@@ -76,7 +76,8 @@ struct node {
 	struct sig_key *key;
 	struct signer *signer;
 	struct peer_ctx *peers;
-	struct work_pool *pool;
+	struct work_pool *pool;		/* transcodes; a broadcaster alone: probes and remuxes */
+	struct work_pool *probe;	/* for those, where pool may be busy for seconds */
 	struct tc *tc;
 	struct orchestrator *orch;
 	struct http_client *client;
@@ -254,7 +255,14 @@ static int start_workers(struct node *n, struct err *err)
 	};
 
 	n->pool = work_pool_new(&n->loop, &w, err);
-	return n->pool ? 0 : err_wrap(err, "workers");
+	if (!n->pool)
+		return err_wrap(err, "workers");
+	n->probe = n->pool;
+	if (!n->o->transcoder || !n->o->orch_addr)
+		return 0;
+	w.n_workers = 1;
+	n->probe = work_pool_new(&n->loop, &w, err);
+	return n->probe ? 0 : err_wrap(err, "probe worker");
 }
 
 static int start_orchestrator(struct node *n, struct err *err)
@@ -319,7 +327,7 @@ static void add_http_routes(struct node *n, struct http_server *s, struct push *
 {
 	hls_routes(s, n->lives);
 	if (n->o->http_ingest)
-		*push = push_new(&n->loop, s, n->lives, n->auth, n->pool, n->tc);
+		*push = push_new(&n->loop, s, n->lives, n->auth, n->probe, n->tc);
 	status_public_routes(s, &n->status);
 }
 
@@ -334,7 +342,7 @@ static int start_broadcaster(struct node *n, struct err *err)
 	enum publish_conflict conflict = strcmp(n->o->publish_conflict, "replace") == 0 ?
 		CONFLICT_REPLACE : CONFLICT_REJECT;
 
-	n->tc = tc_new(&n->loop, n->peers, n->signer, n->pool, &n->stats);
+	n->tc = tc_new(&n->loop, n->peers, n->signer, n->probe, &n->stats);
 	if (add_orchestrators(n, err) < 0)
 		return -1;
 	if (n->o->auth_webhook_url)
@@ -488,6 +496,8 @@ static void close_all(struct node *n)
 		tc_close(n->tc);
 	if (n->orch)
 		orchestrator_close(n->orch);
+	if (n->probe && n->probe != n->pool)
+		work_pool_close(n->probe, NULL, NULL);
 	if (n->pool)
 		work_pool_close(n->pool, NULL, NULL);
 	if (n->client)

@@ -62,6 +62,7 @@ struct push_req {
 	bool has_profiles;
 	struct auth_call *auth;
 	struct hash32 key;
+	char work_key[72];	/* whose worker remuxes: no longer than a name may be */
 	struct buf body;
 	struct blob *data;	/* the segment as TS, once whole */
 	struct live *live;	/* set while it owes us a result */
@@ -210,7 +211,7 @@ static void remux_parts(struct push_req *q)
 
 	for (i = 0; i < q->n_parts && !q->failed; i++) {
 		struct work_spec spec = {
-			.kind = TASK_TO_MP4, .stream_key = q->name, .input = q->part[i].data,
+			.kind = TASK_TO_MP4, .stream_key = q->work_key, .input = q->part[i].data,
 			.preset = "superfast", .duration_ms = q->duration_ms,
 			.deadline_ms = REMUX_DEADLINE_MS,
 		};
@@ -338,7 +339,7 @@ static void remux_input(struct push_req *q)
 {
 	static const struct work_cb cb = { .rendition = on_ts, .done = on_ts_done };
 	struct work_spec spec = {
-		.kind = TASK_TO_TS, .stream_key = q->name, .fmp4 = true, .preset = "superfast",
+		.kind = TASK_TO_TS, .stream_key = q->work_key, .fmp4 = true, .preset = "superfast",
 		.duration_ms = q->duration_ms, .deadline_ms = REMUX_DEADLINE_MS,
 	};
 	struct err err;
@@ -406,6 +407,10 @@ static void add_grant(struct push *p, const char *asked, const struct hash32 *ke
 
 static void use_grant(struct push_req *q, const char *name, const struct profile_list *profiles)
 {
+	struct hash32 h = hash_sha256(name, strlen(name));
+
+	memcpy(q->work_key, "push/", 5);
+	hex_fmt(q->work_key + 5, h.b, sizeof(h.b));
 	snprintf(q->name, sizeof(q->name), "%s", name);
 	if (profiles && !q->has_profiles) {
 		q->has_profiles = true;

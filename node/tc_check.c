@@ -22,7 +22,7 @@ struct tc_check {
 	struct tc_facts source;
 	bool probe;
 	struct work_pool *pool;
-	char stream_key[140];
+	char stream_key[STREAM_ID_LEN + 8];
 	struct buf data[PROFILES_MAX];	/* taken from the segment */
 	struct tc_rendition out[PROFILES_MAX];
 	size_t n;
@@ -202,7 +202,7 @@ struct tc_check *tc_check_start(struct tc_segment *g)
 	c->source = g->facts;
 	c->pool = s->t->probe;
 	c->probe = c->pool && !g->link->o->local;
-	snprintf(c->stream_key, sizeof(c->stream_key), "probe/%s", s->name);
+	snprintf(c->stream_key, sizeof(c->stream_key), "probe/%s", s->stream.s);
 	for (i = 0; i < c->n; i++) {
 		struct profile *p = &c->profiles.p[i];
 

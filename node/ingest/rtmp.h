@@ -63,7 +63,7 @@ int rtmp_server_port(const struct rtmp_server *s);
 
 void rtmp_publish_accept(struct rtmp_publisher *p, void *user);	/* user: rtmp_publisher_user */
 /* description goes to the encoder's log: onStatus NetStream.Publish.BadName (or
- * Denied), then the connection closes. */
+ * Denied), then the connection closes.  on_publish_end comes before this returns. */
 void rtmp_publish_reject(struct rtmp_publisher *p, bool denied, const char *description);
 /* End a running publisher: on_publish_end comes before this returns. */
 void rtmp_publish_kick(struct rtmp_publisher *p, const char *why);

@@ -26,6 +26,8 @@ struct out {
 	uint8_t data[];
 };
 
+static void set_reading(struct rtmp_conn *c, bool on);
+
 void rtmp_conn_set_deadline(struct rtmp_conn *c, int ms, const char *why)
 {
 	c->deadline_ms = clock_mono_ms() + ms;
@@ -94,6 +96,7 @@ void rtmp_conn_linger(struct rtmp_conn *c)
 	if (c->state == CONN_CLOSED)
 		return;
 	c->state = CONN_LINGER;
+	set_reading(c, true);	/* to see the peer's end */
 	rtmp_conn_set_deadline(c, RTMP_LINGER_MS, "the last message was delivered");
 	if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, NULL) < 0)
 		rtmp_conn_close(c, false, "cannot shut down");
@@ -232,9 +235,11 @@ static void on_window_ack_size(struct rtmp_conn *c, const struct rtmp_msg *m)
 		c->ack_window = v < ACK_WINDOW_MIN ? ACK_WINDOW_MIN : v;
 }
 
-static bool is_waiting_for_answer(const struct rtmp_conn *c)
+/* Input is held while a publish request waits for its answer, and until what was
+ * held has been read. */
+static bool is_holding(const struct rtmp_conn *c)
 {
-	return c->pub && !c->pub->accepted;
+	return c->resume || (c->pub && !c->pub->accepted);
 }
 
 static enum rtmp_next on_message(void *arg, const struct rtmp_msg *m)
@@ -262,10 +267,8 @@ static enum rtmp_next on_message(void *arg, const struct rtmp_msg *m)
 	default:	/* acknowledgements, bandwidth hints, shared objects */
 		break;
 	}
-	return c->state == CONN_OPEN && !is_waiting_for_answer(c) ? RTMP_GO_ON : RTMP_STOP;
+	return c->state == CONN_OPEN && !is_holding(c) ? RTMP_GO_ON : RTMP_STOP;
 }
-
-static void set_reading(struct rtmp_conn *c, bool on);
 
 static void hold(struct rtmp_conn *c, const uint8_t *data, size_t len)
 {
@@ -292,7 +295,7 @@ static void feed_chunks(struct rtmp_conn *c, const uint8_t *data, size_t len)
 	struct err err;
 	long n;
 
-	if (is_waiting_for_answer(c)) {
+	if (is_holding(c)) {
 		hold(c, data, len);
 		return;
 	}
@@ -324,21 +327,18 @@ void rtmp_conn_feed(struct rtmp_conn *c, const uint8_t *data, size_t len)
 		rtmp_stream_flush(c->pub->stream);
 }
 
-void rtmp_conn_resume(struct rtmp_conn *c)
+static void resume(struct rtmp_conn *c)
 {
 	struct buf held = c->held;
 
-	if (c->feeding || c->state != CONN_OPEN)	/* answered at once: the feeder goes on */
+	c->resume = false;
+	if (c->state != CONN_OPEN)
 		return;
 	buf_init(&c->held, held.max);
 	set_reading(c, true);
-	c->feeding = true;
-	feed_chunks(c, held.data, held.len);
-	c->feeding = false;
+	c->bytes_in -= held.len;	/* counted when it came */
+	rtmp_conn_feed(c, held.data, held.len);
 	buf_fini(&held);
-	rtmp_publish_free_dead(c);
-	if (c->pub && c->pub->stream)
-		rtmp_stream_flush(c->pub->stream);
 }
 
 /* ---- reading ---- */
@@ -462,6 +462,8 @@ struct rtmp_conn *rtmp_conn_new(struct rtmp_server *s, int fd)
 
 void rtmp_conn_tick(struct rtmp_conn *c, int64_t now_ms)
 {
+	if (c->resume)
+		resume(c);
 	if (c->deadline_ms > 0 && now_ms >= c->deadline_ms) {
 		rtmp_conn_close(c, false, c->deadline_why);
 		return;

@@ -19,7 +19,8 @@ struct flv_tag;
  *   rtmp_conn.c     a connection: handshake, chunks, acknowledgements, sending, ending
  *   rtmp_command.c  what commands do
  *   rtmp_publish.c  a publisher's life, its media
- *   rtmp_relay.c    streams, GOP caches, players
+ *   rtmp_gop.c      the GOP cache of a stream
+ *   rtmp_relay.c    streams and players
  * Loop thread.
  */
 #define RTMP_CHUNK_SIZE_OUT 60000	/* ffmpeg copies it: fewer, larger reads for us */
@@ -86,6 +87,7 @@ struct rtmp_conn {
 	const char *deadline_why;
 	char *app, *tc_url;		/* NULL before connect */
 	struct buf held;		/* input while a publish request is being decided */
+	bool resume;			/* a publisher was accepted: read what is held, at the next tick */
 	bool reading;
 	bool feeding;			/* inside rtmp_conn_feed: nothing may be freed */
 	struct rtmp_publisher *pub;
@@ -107,14 +109,19 @@ struct rtmp_publisher {
 	int64_t last_data_ms;
 };
 
+/* ---- rtmp.c ---- */
+
+/* Tick now: see resume. */
+void rtmp_server_tick_soon(struct rtmp_server *s);
+/* A handle has closed: frees the server with the last one. */
+void rtmp_server_finish(struct rtmp_server *s);
+
 /* ---- rtmp_conn.c ---- */
 
 /* fd: an accepted socket, taken over; -1: accept from the listener.  NULL: failed. */
 struct rtmp_conn *rtmp_conn_new(struct rtmp_server *s, int fd);
 /* Bytes from the peer.  The connection may be closed (not freed) afterwards. */
 void rtmp_conn_feed(struct rtmp_conn *c, const uint8_t *data, size_t len);
-/* A publish request was decided: go on with the input held. */
-void rtmp_conn_resume(struct rtmp_conn *c);
 /* Queue bytes (copied).  Closes the connection when the peer leaves too much unread. */
 void rtmp_conn_send(struct rtmp_conn *c, const struct buf *b);
 /* Close after what is queued has gone out. */

@@ -128,7 +128,8 @@ static void one_closed(struct work_pool *p)
 {
 	if (--p->n_open > 0)
 		return;
-	p->closed(p->closed_arg);
+	if (p->closed)
+		p->closed(p->closed_arg);
 	free(p->slots);
 	free(p);
 }
