@@ -28,13 +28,13 @@ test('SIGTERM in the middle of a stream drains within 10 s and exits 0', async (
 	assert.ok(!list.some(isAlive), 'no worker is left');
 });
 
-test('SIGINT does the same, and idle it takes less than a second', async (t) => {
+test('SIGINT does the same, and idle it takes less than two seconds', async (t) => {
 	const n = await Node.start(t);
 	const t0 = Date.now();
 
 	n.child.kill('SIGINT');
 	assert.equal((await n.child.over).code, 0);
-	assert.ok(Date.now() - t0 < 1000 * slow, `${Date.now() - t0} ms`);
+	assert.ok(Date.now() - t0 < 2000 * slow, `${Date.now() - t0} ms`);
 });
 
 test('SIGTERM right after start is obeyed', async (t) => {
@@ -162,6 +162,8 @@ test('a port that is taken is named with its flag', async (t) => {
 	assert.match(end.stderr, /in use/i);
 });
 
+const SOMEWHERE = ['-broadcaster', '-rtmpAddr', '127.0.0.1:0', '-httpAddr', '127.0.0.1:0', '-cliAddr', '127.0.0.1:0'];
+
 /* Found when the node starts, not by the table: the last line says it. */
 async function failsAtStart(args, patterns) {
 	const end = await lpnode(args);
@@ -172,18 +174,16 @@ async function failsAtStart(args, patterns) {
 }
 
 test('an unknown preset of a ladder lists those there are', async (t) => {
-	await failsAtStart(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(),
-		'-transcodingOptions', 'P9000p30fps16x9'], [/transcodingOptions/, /P9000p30fps16x9/, /P720p30fps16x9/]);
+	await failsAtStart([...SOMEWHERE, '-datadir', t.dir(), '-transcodingOptions', 'P9000p30fps16x9'], [/transcodingOptions/, /P9000p30fps16x9/, /P720p/]);
 });
 
 test('a bad ladder file is named with the element', async (t) => {
 	const file = path.join(t.dir(), 'ladder.json');
 
 	for (const [text, what] of [['{', /ladder\.json/], ['[{"name":"x"}]', /width|height/],
-		['[]', /ladder\.json|profile/], ['[{"name":"../x","width":320,"height":180,"bitrate":1000}]', /name/]]) {
+		['[{"name":"../x","width":320,"height":180,"bitrate":1000}]', /name/]]) {
 		fs.writeFileSync(file, text);
-		await failsAtStart(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(),
-			'-transcodingOptions', file], [what]);
+		await failsAtStart([...SOMEWHERE, '-datadir', t.dir(), '-transcodingOptions', file], [what]);
 	}
 });
 
@@ -204,9 +204,17 @@ test('two dashes, the environment and a file set options; the flag wins', async 
 
 	fs.writeFileSync(file, '# comment\nmaxSessions 0\n');
 	await refused(['--broadcaster', '--orchestrator', '--transcoder', '--config', file], [/maxSessions/]);
-	await refused(['--broadcaster', '--orchestrator', '--transcoder'], [/maxSessions/],
+	await refused(['--broadcaster', '--orchestrator', '--transcoder'], [/maxSessions/i],
 		{ LP_MAXSESSIONS: '0' });
-	const n = await Node.start(t, { args: ['-config', file, '--maxSessions', '3'] });
+	fs.writeFileSync(file, 'logFormat json\n');
+	const isJson = async (opts) => {
+		const n = await Node.start(t, { roles: 'broadcaster', ...opts });
 
-	assert.equal((await n.status()).streams.length, 0);
+		return n.log().startsWith('{');
+	};
+	const env = { LP_LOGFORMAT: 'text' };
+
+	assert.equal(await isJson({ args: ['-config', file] }), true, 'the file says json');
+	assert.equal(await isJson({ args: ['-config', file], env }), false, 'the environment wins over it');
+	assert.equal(await isJson({ args: ['--logFormat=json', '-config', file], env }), true, 'the flag wins over both');
 });
