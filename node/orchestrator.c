@@ -530,8 +530,8 @@ static void on_first_data(void *arg, struct peer_channel *ch, const uint8_t *dat
 	struct broadcaster_conn *bc = arg;
 
 	(void)data;
-	(void)len;
-	refuse(bc->o, ch, REFUSE_INVALID, 0, "data before any message");
+	if (len > 0)
+		refuse(bc->o, ch, REFUSE_INVALID, 0, "data before any message");
 }
 
 static void on_first_close(void *arg, struct peer_channel *ch, const struct err *why)
