@@ -140,7 +140,8 @@ function statusLine(st, sinceS) {
 	return `${String(sinceS).padStart(4)} s  ${s.name}${more} ${s.state}${size}` +
 		`  segments ${t.segmentsIn}  renditions ${t.renditionsOut}  lost ${t.renditionsLost}` +
 		`  transcode ${ms(t.transcodeMsP50)}` +
-		(t.realtimeRatio > 0 ? `  ${t.realtimeRatio.toFixed(1)}x realtime` : '');
+		// The node tells time / duration; people read "how many times faster".
+		(t.realtimeRatio > 0 ? `  ${(1 / t.realtimeRatio).toFixed(1)}x realtime` : '');
 }
 
 // One line that renews itself on a terminal, a line a second elsewhere.

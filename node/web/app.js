@@ -192,7 +192,7 @@ function showCards(streams, chosen) {
 		c.badge.className = `badge ${s.state}`;
 		c.badge.textContent = s.state;
 		c.facts.textContent = fmtSource(s);
-		c.age.textContent = `${fmtAge(s.sinceMs)} · ${fmtPlural(s.segments || 0, 'segment')} · ` +
+		c.age.textContent = `${fmtAge(Date.now() - s.sinceMs)} · ${fmtPlural(s.segments || 0, 'segment')} · ` +
 			fmtPlural(made(s).length, 'rendition');
 		c.root.classList.toggle('chosen', s.name === chosen);
 		if (!c.root.isConnected)
@@ -206,21 +206,22 @@ function showCards(streams, chosen) {
 	}
 }
 
-function showCounters(streams) {
-	const sum = (f) => streams.reduce((n, s) => n + f(s), 0);
-	const out = sum((s) => made(s).reduce((n, r) => n + (r.segments || 0), 0));
-	const lost = sum((s) => made(s).reduce((n, r) => n + (r.lost || 0), 0));
+function showCounters(streams, totals) {
 	const rows = [
-		['live', streams.filter((s) => s.state === 'live').length],
-		['segments in', sum((s) => s.segments || 0)],
-		['renditions out', out],
-		['lost', lost],
+		['live', fmtCount(streams.filter((s) => s.state === 'live').length)],
+		['segments in', fmtCount(totals.segmentsIn)],
+		['renditions out', fmtCount(totals.renditionsOut)],
+		['lost', fmtCount(totals.renditionsLost)],
+		['a segment', totals.segmentMsP50 > 0 ? `${Math.round(totals.segmentMsP50)} ms` : '–'],
 	];
 
-	$('counters').replaceChildren(...rows.map(([name, n]) => el('div',
-		{ className: name === 'lost' && n ? 'bad' : '' },
-		el('dt', { textContent: name }), el('dd', { textContent: fmtCount(n) }))));
+	$('counters').replaceChildren(...rows.map(([name, text]) => el('div',
+		{ className: name === 'lost' && totals.renditionsLost ? 'bad' : '' },
+		el('dt', { textContent: name }), el('dd', { textContent: text }))));
 }
+
+const sourceRow = (s) => ({ name: 'source', width: s.source.width, height: s.source.height,
+	bitrate: s.source.bitrate, segments: s.segments, lastSequence: s.lastSequence });
 
 function renditionRow(r) {
 	const lost = r.lost || 0;
@@ -233,14 +234,14 @@ function renditionRow(r) {
 }
 
 function showChosen(s) {
-	const rends = s && s.renditions || [];
+	const rends = s ? [sourceRow(s), ...made(s)] : [];
 	const via = s && s.orchestrator && s.orchestrator !== 'local' ?
 		`transcoded at ${s.orchestrator}` : '';
 
 	$('title').textContent = s ? s.name : 'No stream chosen';
 	$('facts').textContent = s ? [fmtSource(s), via].filter(Boolean).join(' · ') : '';
 	$('warnings').replaceChildren(...(s && s.warnings || []).map((w) => el('li', { textContent: w })));
-	$('renditions').hidden = rends.length === 0;
+	$('renditions').hidden = !s || s.segments === 0;
 	$('renditions').tBodies[0].replaceChildren(...rends.map(renditionRow));
 	document.title = s ? `${s.name} · lpnode` : 'lpnode';
 }
@@ -287,14 +288,15 @@ function follow(streams, s) {
 		cover('The first segment is on its way …');
 }
 
-let lastStreams = [];
+let last = null;	/* the last answer */
 
-function show(streams) {
+function show(answer) {
+	const streams = answer.streams;
 	const s = choose(streams);
 
-	lastStreams = streams;
+	last = answer;
 	showCards(streams, s && s.name);
-	showCounters(streams);
+	showCounters(streams, answer.totals);
 	showChosen(s);
 	follow(streams, s);
 	$('how').hidden = streams.length > 0;
@@ -343,7 +345,8 @@ function showHow() {
 window.addEventListener('hashchange', () => {
 	if (playing)
 		stop();
-	show(lastStreams);
+	if (last)
+		show(last);
 });
 showHow();
 cover('Asking the node …');

@@ -89,9 +89,9 @@ async function startLpnode() {
 	const dir = fs.mkdtempSync(path.join(tmp, 'lpnode-'));
 	const ready = path.join(dir, 'addresses.json');
 	const log = fs.openSync(path.join(dir, 'log'), 'w');
-	// No orchestrator answers: only the source is carried, as nginx does.
-	const p = keep(start(lpnode, ['-broadcaster', '-orchAddr', '127.0.0.1:1', '-datadir', dir, '-rtmpAddr', '127.0.0.1:0',
-		'-httpAddr', '127.0.0.1:0', '-cliAddr', '127.0.0.1:0', '-maxSessions', '1000', '-v', 'warn'],
+	// Without an orchestrator only the source is carried, as nginx does.
+	const p = keep(start(lpnode, ['-broadcaster', '-datadir', dir, '-rtmpAddr', '127.0.0.1:0',
+		'-httpAddr', '127.0.0.1:0', '-cliAddr', '127.0.0.1:0', '-v', 'warn'],
 	{ stdio: ['ignore', log, log] }));
 
 	await until('lpnode is ready', () => p.end || fs.existsSync(ready), 15000);

@@ -12,7 +12,7 @@ test('the default ladder of a 720p stream comes through whole', async (t) => {
 	const rec = new Recorder(t, n, 'cam').start();
 
 	assert.equal((await publish(t, file, n.rtmp('cam')).over).code, 0);
-	await rec.finish();
+	await rec.settle();
 	const names = ['P144p30fps16x9', 'P240p30fps16x9', 'P360p30fps16x9', 'P720p30fps16x9'];
 	const src = await rec.check({ fps: 30, audioFrame90k: 90000 * 1024 / 48000, renditions: names });
 
@@ -27,7 +27,7 @@ test('without -transcodingOptions a node makes its own default ladder', async (t
 	const rec = new Recorder(t, n, 'cam').start();
 
 	assert.equal((await publish(t, await source({ seconds: 6, size: '1280x720', gop: 60 }), n.rtmp('cam')).over).code, 0);
-	await rec.finish();
+	await rec.settle();
 	const made = [...rec.renditions.keys()].filter((x) => x !== 'source');
 
 	assert.ok(made.length >= 2, `renditions: ${made}`);

@@ -28,13 +28,13 @@ test('SIGTERM in the middle of a stream drains within 10 s and exits 0', async (
 	assert.ok(!list.some(isAlive), 'no worker is left');
 });
 
-test('SIGINT does the same, and idle it takes less than a second', async (t) => {
+test('SIGINT does the same, and idle it takes less than two seconds', async (t) => {
 	const n = await Node.start(t);
 	const t0 = Date.now();
 
 	n.child.kill('SIGINT');
 	assert.equal((await n.child.over).code, 0);
-	assert.ok(Date.now() - t0 < 1000 * slow, `${Date.now() - t0} ms`);
+	assert.ok(Date.now() - t0 < 2000 * slow, `${Date.now() - t0} ms`);
 });
 
 test('SIGTERM right after start is obeyed', async (t) => {
@@ -118,15 +118,34 @@ test('a number out of range is named with its range', async () => {
 	await refused(['-orchestrator', '-transcoder', '-maxSessions', 'many'], [/maxSessions/, /many/]);
 });
 
-test('a broadcaster without orchestrators is told where to find one', async (t) => {
-	await refused(['-broadcaster', '-datadir', t.dir(), '-rtmpAddr', '127.0.0.1:0', '-httpAddr',
-		'127.0.0.1:0', '-cliAddr', '127.0.0.1:0'], [/-orchAddr/]);
+test('flags that contradict each other are named with the remedy', async () => {
+	await refused(['-orchestrator', '-transcoder', '-orchAddr', '127.0.0.1:1'], [/-orchAddr/, /-broadcaster/]);
+	await refused(['-transcoder'], [/-transcoder/, /-orchestrator/]);
+	await refused(['-broadcaster', '-httpsAddr', '127.0.0.1:0'], [/-httpsAddr/, /-tlsCert/]);
+	await refused(['-broadcaster', '-tlsCert', 'x', '-tlsKey', 'y'], [/-tlsCert/, /-httpsAddr/]);
+	await refused(['-broadcaster', '-publishConflict', 'fight'], [/publishConflict/, /fight/, /replace/]);
+	await refused(['-broadcaster', '-preset', 'placebo'], [/-preset/, /placebo/]);
+	await refused(['-broadcaster', '-cliAddr', '0.0.0.0:0'], [/-cliAddr/, /-cliTokenFile/]);
+	await refused(['-broadcaster', '-v', 'loud'], [/-v/, /loud/, /debug/]);
 });
 
 test('bad addresses are named', async (t) => {
-	for (const addr of ['nonsense', '127.0.0.1:99999', '127.0.0.1:x', ':::'])
-		await refused(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(), '-rtmpAddr',
-			addr], [/rtmpAddr/]);
+	for (const addr of ['nonsense', '127.0.0.1:99999', '127.0.0.1:x', ':::']) {
+		const end = await lpnode(['-broadcaster', '-datadir', t.dir(), '-rtmpAddr', addr]);
+
+		assert.notEqual(end.code, 0, addr);
+		assert.match(end.stderr.trim().split('\n').at(-1), /rtmpAddr/, addr);
+	}
+});
+
+test('a second node in the same folder is refused with the pid of the first', async (t) => {
+	const n = await Node.start(t);
+	const end = await lpnode(['-broadcaster', '-datadir', n.dir, '-rtmpAddr', '127.0.0.1:0', '-httpAddr',
+		'127.0.0.1:0', '-cliAddr', '127.0.0.1:0']);
+
+	assert.notEqual(end.code, 0);
+	assert.match(end.stderr, new RegExp(`datadir.*pid ${n.pid}`));
+	assert.equal((await n.status()).streams.length, 0, 'the first goes on');
 });
 
 test('a port that is taken is named with its flag', async (t) => {
@@ -143,19 +162,28 @@ test('a port that is taken is named with its flag', async (t) => {
 	assert.match(end.stderr, /in use/i);
 });
 
+const SOMEWHERE = ['-broadcaster', '-rtmpAddr', '127.0.0.1:0', '-httpAddr', '127.0.0.1:0', '-cliAddr', '127.0.0.1:0'];
+
+/* Found when the node starts, not by the table: the last line says it. */
+async function failsAtStart(args, patterns) {
+	const end = await lpnode(args);
+
+	assert.equal(end.code, 2, `${args.join(' ')}: code ${end.code}, "${end.stderr}"`);
+	for (const p of patterns)
+		assert.match(end.stderr.trim().split('\n').at(-1), p);
+}
+
 test('an unknown preset of a ladder lists those there are', async (t) => {
-	await refused(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(),
-		'-transcodingOptions', 'P9000p30fps16x9'], [/transcodingOptions/, /P9000p30fps16x9/, /P720p30fps16x9/]);
+	await failsAtStart([...SOMEWHERE, '-datadir', t.dir(), '-transcodingOptions', 'P9000p30fps16x9'], [/transcodingOptions/, /P9000p30fps16x9/, /P720p/]);
 });
 
 test('a bad ladder file is named with the element', async (t) => {
 	const file = path.join(t.dir(), 'ladder.json');
 
 	for (const [text, what] of [['{', /ladder\.json/], ['[{"name":"x"}]', /width|height/],
-		['[]', /ladder\.json|profile/], ['[{"name":"../x","width":320,"height":180,"bitrate":1000}]', /name/]]) {
+		['[{"name":"../x","width":320,"height":180,"bitrate":1000}]', /name/]]) {
 		fs.writeFileSync(file, text);
-		await refused(['-broadcaster', '-orchestrator', '-transcoder', '-datadir', t.dir(),
-			'-transcodingOptions', file], [what]);
+		await failsAtStart([...SOMEWHERE, '-datadir', t.dir(), '-transcodingOptions', file], [what]);
 	}
 });
 
@@ -174,11 +202,19 @@ test('--help and -version answer on stdout with code 0', async () => {
 test('two dashes, the environment and a file set options; the flag wins', async (t) => {
 	const file = path.join(t.dir(), 'lp.conf');
 
-	fs.writeFileSync(file, 'maxSessions = 0\n');
+	fs.writeFileSync(file, '# comment\nmaxSessions 0\n');
 	await refused(['--broadcaster', '--orchestrator', '--transcoder', '--config', file], [/maxSessions/]);
-	await refused(['--broadcaster', '--orchestrator', '--transcoder'], [/maxSessions/],
-		{ LP_MAX_SESSIONS: '0', LP_MAXSESSIONS: '0' });
-	const n = await Node.start(t, { args: ['-config', file, '--maxSessions', '3'] });
+	await refused(['--broadcaster', '--orchestrator', '--transcoder'], [/maxSessions/i],
+		{ LP_MAXSESSIONS: '0' });
+	fs.writeFileSync(file, 'logFormat json\n');
+	const isJson = async (opts) => {
+		const n = await Node.start(t, { roles: 'broadcaster', ...opts });
 
-	assert.equal((await n.status()).streams.length, 0);
+		return n.log().startsWith('{');
+	};
+	const env = { LP_LOGFORMAT: 'text' };
+
+	assert.equal(await isJson({ args: ['-config', file] }), true, 'the file says json');
+	assert.equal(await isJson({ args: ['-config', file], env }), false, 'the environment wins over it');
+	assert.equal(await isJson({ args: ['--logFormat=json', '-config', file], env }), true, 'the flag wins over both');
 });

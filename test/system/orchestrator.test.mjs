@@ -32,7 +32,7 @@ test('a stream is transcoded in another process', async (t) => {
 	const rec = new Recorder(t, b, 'cam').start();
 
 	assert.equal((await publish(t, file, b.rtmp('cam')).over).code, 0);
-	await rec.finish();
+	await rec.settle();
 	const src = await rec.check({ fps: 30, audioFrame90k: AUDIO_48K, renditions: ['low', 'mid'] });
 
 	checkAgainst(await packets(file), src.segments);
@@ -53,7 +53,7 @@ test('kill -9 of the working orchestrator at a random time loses no rendition', 
 	note(`kill -9 after ${Math.round(wait)} ms`);
 	await victim.kill9();
 	assert.equal((await ff.over).code, 0);
-	await rec.finish();
+	await rec.settle();
 	const src = await rec.check({ fps: 30, audioFrame90k: AUDIO_48K, renditions: ['low', 'mid'] });
 
 	checkAgainst(await packets(file), src.segments);
@@ -73,7 +73,7 @@ test('an orchestrator that ends by SIGTERM hands over without a loss', async (t)
 
 	assert.equal(end.code, 0);
 	await ff.over;
-	await rec.finish();
+	await rec.settle();
 	await rec.check({ fps: 30, renditions: ['low', 'mid'] });
 	assert.equal((await b.status()).totals.renditionsLost, 0);
 });
@@ -85,9 +85,7 @@ test('without any orchestrator the source plays and the status tells', async (t)
 
 	await orchs[0].kill9();
 	assert.equal((await publish(t, file, b.rtmp('cam')).over).code, 0);
-	await rec.finish({ waitForEnd: false });
-	await sleep(500);
-	await rec.poll();
+	await rec.settle();
 	const src = rec.get('source');
 
 	assert.equal(src.segments.flatMap((s) => [s]).length >= 4, true, 'the source is whole');

@@ -26,7 +26,7 @@ test('a second publisher of a live name is refused and the first goes on', async
 	assert.notEqual(second.code, 0, 'the second is refused');
 	assert.ok(Date.now() - t0 < 3000, 'at once');
 	assert.equal((await first.over).code, 0, 'the first ends well');
-	await rec.finish();
+	await rec.settle();
 	const src = await rec.check({ fps: 30, renditions: ['low'] });
 	const frames = src.segments.reduce((s, x) => s + x.packets.video.length, 0);
 
@@ -45,7 +45,7 @@ test('-publishConflict replace ends the first and marks a discontinuity', async 
 
 	assert.notEqual((await first.over).code, 0, 'the first is ended');
 	assert.equal((await second.over).code, 0, 'the second ends well');
-	await rec.finish();
+	await rec.settle();
 	const src = await rec.check({ fps: 30, renditions: ['low'] });
 
 	assert.equal(Recorder.runs(src.segments).length, 2, 'one discontinuity');
@@ -66,7 +66,7 @@ test('a publisher that breaks off and is back within 10 s goes on in the same pl
 	await until('it waits', async () => (await n.stream('cam'))?.state === 'waiting');
 	await sleep(1500);
 	assert.equal((await publish(t, await source({ seconds: 6 }), n.rtmp('cam')).over).code, 0);
-	await rec.finish();
+	await rec.settle();
 	const src = await rec.check({ fps: 30, renditions: ['low'] });
 	const runs = Recorder.runs(src.segments);
 
@@ -87,7 +87,7 @@ test('one that comes back with another size goes on, with a discontinuity', asyn
 	first.kill('SIGKILL');
 	await first.over;
 	assert.equal((await publish(t, await source({ seconds: 4, size: '512x288' }), n.rtmp('cam')).over).code, 0);
-	await rec.finish();
+	await rec.settle();
 	const src = await rec.check({ fps: 30, renditions: ['low'] });
 	const runs = Recorder.runs(src.segments);
 	const width = (s) => s.packets.streams.find((x) => x.codec_type === 'video').width;

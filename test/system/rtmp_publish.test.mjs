@@ -18,7 +18,7 @@ async function through(t, src, o, opts = {}) {
 	const end = await ff.over;
 
 	assert.equal(end.code, 0, `ffmpeg: ${end.stderr}`);
-	await rec.finish();
+	await rec.settle();
 	const r = await rec.check({ renditions: ['low', 'mid'], ...o });
 
 	return { n, file, rec, src: r };
@@ -82,7 +82,7 @@ test('a GOP of 10 s makes segments of 10 s, and a warning', async (t) => {
 	}
 	assert.match(warnings.join(), /key ?frame|GOP/i, 'the status warns of the long GOP');
 	assert.equal((await ff.over).code, 0);
-	await rec.finish();
+	await rec.settle();
 	const r = await rec.check({ fps: 30, audioFrame90k: AUDIO_48K, renditions: ['low', 'mid'] });
 
 	checkAgainst(await packets(file), r.segments);
@@ -124,7 +124,7 @@ test('a renamed rendition is listed, one larger than the source is not', async (
 	const rec = new Recorder(t, n, 'cam').start();
 
 	await publish(t, await source({ seconds: 4 }), n.rtmp('cam'), { rate: 2 }).over;
-	await rec.finish();
+	await rec.settle();
 	assert.deepEqual([...rec.renditions.keys()].sort(), ['source', 'tiny']);
 });
 
@@ -134,7 +134,7 @@ test('a ladder at half the frame rate halves the frames', async (t) => {
 	const rec = new Recorder(t, n, 'cam').start();
 
 	await publish(t, await source({ seconds: 6 }), n.rtmp('cam'), { rate: 2 }).over;
-	await rec.finish();
+	await rec.settle();
 	await rec.check({ renditions: ['half'], otherFps: true, audioFrame90k: AUDIO_48K });
 	const count = (name) => rec.get(name).segments.reduce((s, x) => s + x.packets.video.length, 0);
 
@@ -152,7 +152,7 @@ test('GStreamer publishes through rtmp2sink', async (t) => {
 	const end = await gst.over;
 
 	assert.equal(end.code, 0, end.stderr);
-	await rec.finish();
+	await rec.settle();
 	const src = await rec.check({ fps: 30, audioFrame90k: AUDIO_48K, renditions: ['low', 'mid'] });
 	const frames = src.segments.reduce((s, x) => s + x.packets.video.length, 0);
 
@@ -165,7 +165,7 @@ test('the first segment is in the playlist within a second of its end', async (t
 	const t0 = Date.now();
 
 	await publish(t, await source({ seconds: 8, gop: 60 }), n.rtmp('cam')).over;
-	await rec.finish();
+	await rec.settle();
 	const first = rec.get('source').segments[0];
 
 	assert.ok(first.seenAt - t0 < 2000 + 1600, `first seen ${first.seenAt - t0} ms after the start`);

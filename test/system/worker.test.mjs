@@ -80,7 +80,7 @@ test('the stream goes on when every process below the node is killed', async (t)
 		} catch (e) { /* gone with its parent */ }
 	}
 	assert.equal((await ff.over).code, 0);
-	await rec.finish();
+	await rec.settle();
 	const src = rec.get('source');
 
 	assert.ok(src.segments.length >= 5, 'the source is whole');

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import * as M3U8 from 'm3u8-parser';
 import hlsParser from 'hls-parser';
-import { sleep, slow } from './harness.mjs';
+import { sleep, slow, until } from './harness.mjs';
 import { decodes, firstNals, packets } from './media.mjs';
 
 const FRAME_TOLERANCE = 0.5;	// a distance between frames may be wrong by this much of one
@@ -117,8 +117,7 @@ class Rendition {
 
 export class Recorder {
 	constructor(t, node, name, { base } = {}) {
-		this.t = t;
-		this.name = name;
+		Object.assign(this, { t, node, name });
 		this.master = base || node.url(`/hls/${name}/index.m3u8`);
 		this.dir = path.join(t.dir(), `hls-${name}-${Math.floor(performance.now())}`);
 		this.renditions = new Map();
@@ -202,16 +201,35 @@ export class Recorder {
 		return this.renditions.size > 0 && [...this.renditions.values()].every((r) => r.endlist);
 	}
 
-	/* Wait for ENDLIST everywhere (a stream's end), or just stop. */
-	async finish({ waitForEnd = true, limitMs = 25000 * slow } = {}) {
+	/* Wait for ENDLIST everywhere: the stream's end, 10 s after its publisher's. */
+	async finish({ limitMs = 25000 * slow } = {}) {
 		const end = Date.now() + limitMs;
 
-		while (waitForEnd && !this.ended() && !this.error && Date.now() < end)
+		while (!this.ended() && !this.error && Date.now() < end)
 			await sleep(100);
 		this.stopped = true;
 		await this.loop;
-		if (waitForEnd)
-			assert.ok(this.ended(), `no ENDLIST within ${limitMs} ms for ${this.name}`);
+		assert.ok(this.ended(), `no ENDLIST within ${limitMs} ms for ${this.name}`);
+		return this;
+	}
+
+	/* The publisher is gone: wait until each segment has its renditions or has
+	 * lost them, and take what is still to take.  Quicker than finish(). */
+	async settle({ limitMs = 15000 * slow } = {}) {
+		await until(`${this.name} settles`, async () => {
+			const s = await this.node.stream(this.name);
+
+			return this.error || !s || (s.state !== 'live' &&
+				s.renditions.every((r) => r.segments + r.lost >= s.segments));
+		}, limitMs);
+		return this.stop();
+	}
+
+	/* Stop following, with a last look. */
+	async stop() {
+		this.stopped = true;
+		await this.loop;
+		await this.poll();
 		return this;
 	}
 
