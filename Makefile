@@ -44,6 +44,7 @@ $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
 	protoc-c --proto_path=proto --c_out=$(BUILD)/proto $<
 PROTO_OBJS := $(patsubst proto/%.proto,$(BUILD)/proto/%.pb-c.o,$(wildcard proto/*.proto))
 PROTO_HDRS := $(PROTO_OBJS:.o=.h)
+.SECONDARY: $(PROTO_HDRS) $(PROTO_HDRS:.h=.c)
 $(PROTO_OBJS): %.o: %.c
 	$(CC) $(CFLAGS) $(LP_CFLAGS) -w -c -o $@ $<
 $(call archive,proto): $(PROTO_OBJS)

@@ -32,13 +32,13 @@ uint8_t *buf_reserve(struct buf *b, size_t len)
 		b->failed = true;
 		return NULL;
 	}
-	if (b->len + len <= b->cap)
+	if (b->data && b->len + len <= b->cap)
 		return b->data + b->len;
 	want = b->cap ? b->cap * 2 : 64;
 	while (want < b->len + len)
 		want *= 2;
 	if (want > b->max)
-		want = b->max;
+		want = b->max ? b->max : 1;
 	b->data = xrealloc(b->data, want);
 	b->cap = want;
 	return b->data + b->len;

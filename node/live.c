@@ -134,8 +134,6 @@ static void add_rendition(struct rendition *r, const struct pending *p,
 	r->last_sequence = p->sequence;
 	r->width = got->facts.width;
 	r->height = got->facts.height;
-	if (got->facts.duration_90k > 0)
-		r->fps = got->facts.n_video * 90000.0 / (double)got->facts.duration_90k;
 	snprintf(r->codecs, sizeof(r->codecs), "%s", got->facts.codecs);
 }
 
@@ -179,6 +177,8 @@ static void on_result(void *arg, const struct tc_result *r)
 			l->r[i].n_lost++;
 		else if (i < r->n)
 			add_rendition(&l->r[i], p, &r->renditions[i]);
+		l->r[i].fps = l->profiles.p[i].fps_num ?
+			(double)l->profiles.p[i].fps_num / l->profiles.p[i].fps_den : l->source.fps;
 	}
 	if (p->done)
 		p->done(p->arg, r);
@@ -332,6 +332,8 @@ static void on_data(void *arg, const uint8_t *data, size_t len)
 static void on_end(void *arg, const struct segment_info *info)
 {
 	struct live *l = arg;
+	/* The first of all continues nothing, and breaks nothing. */
+	bool discontinuity = info->discontinuity && l->source.n_segments > 0;
 	int64_t wall = place(l, info->discontinuity, info->duration_90k, false);
 	struct err err = { 0 };
 	struct tc_facts facts;
@@ -353,7 +355,7 @@ static void on_end(void *arg, const struct segment_info *info)
 		return;
 	}
 	add_source(l, data, info->sequence, info->init_len, info->duration_90k, wall,
-		   info->discontinuity);
+		   discontinuity);
 	snprintf(l->source.codecs, sizeof(l->source.codecs), "%s", info->codecs);
 	l->source.width = info->width;
 	l->source.height = info->height;
@@ -369,7 +371,7 @@ static void on_end(void *arg, const struct segment_info *info)
 			.first_pts_90k = info->start_pts_90k,
 			.sha256 = sha256_end(l->sha),
 		};
-		add_pending(l, info->sequence, info->duration_90k, wall, info->discontinuity);
+		add_pending(l, info->sequence, info->duration_90k, wall, discontinuity);
 		tc_segment_end(l->cur_tc, data, &facts);
 	} else {
 		if (l->cur_tc)

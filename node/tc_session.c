@@ -203,11 +203,11 @@ static void start_tries(struct tc_session *s)
 		struct tc_segment *g = list_entry(n, struct tc_segment, node);
 		struct tc_link *l;
 
-		if (g->link || (g->state != SEG_PENDING &&
-				(g->state != SEG_COLLECTING || g->n_tries)))
+		/* One whose bytes still come and that has no try by now goes whole, at its end. */
+		if (g->state != SEG_PENDING)
 			continue;
 		l = tc_session_pick(s, g->tried);
-		if (!l && g->tried && g->state == SEG_PENDING)
+		if (!l && g->tried)
 			l = tc_session_pick(s, 0);	/* all were tried: again, then */
 		if (!l)
 			return;		/* segments go in order */
