@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "media/wire/amf.h"
 #include "node/ingest/rtmp_gop.h"
 #include "node/ingest/rtmp_int.h"
 
@@ -325,21 +324,7 @@ static void reset(struct rtmp_stream *st)
 
 /* ---- telling players ---- */
 
-static void add_sample_access(struct buf *b)
-{
-	struct rtmp_msg m = { .type = RTMP_DATA_AMF0, .csid = CSID_DATA, .stream_id = RTMP_STREAM_ID };
-	struct buf body;
-
-	buf_init(&body, 64);
-	amf_add_str(&body, "|RtmpSampleAccess");
-	amf_add_bool(&body, true);
-	amf_add_bool(&body, true);
-	m.data = body.data;
-	m.len = body.len;
-	rtmp_chunk_write(b, &m, RTMP_CHUNK_SIZE_OUT);
-	buf_fini(&body);
-}
-
+/* No "|RtmpSampleAccess" (only Flash asks for it): ffmpeg would see a third track. */
 static void send_start(struct rtmp_player *p)
 {
 	struct buf b;
@@ -348,7 +333,6 @@ static void send_start(struct rtmp_player *p)
 	rtmp_add_user_control(&b, RTMP_STREAM_BEGIN, RTMP_STREAM_ID);
 	rtmp_add_status(&b, "status", "NetStream.Play.Reset", "Playing.");
 	rtmp_add_status(&b, "status", "NetStream.Play.Start", "Playing.");
-	add_sample_access(&b);
 	rtmp_conn_send(p->conn, &b);
 	buf_fini(&b);
 }
