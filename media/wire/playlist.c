@@ -18,6 +18,7 @@
 
 #define TEXT_MAX (4u << 20)
 #define GONE_MAX 4096		/* removed entries remembered */
+#define GONE_SPARE_MS 60000
 #define MIN_TARGETS 3		/* RFC 8216 6.2.2: media that must stay in the list */
 
 /* A removed entry that clients may still ask for. */
@@ -93,6 +94,19 @@ static void remove_oldest(struct playlist *p, int64_t now_ms)
 	p->n--;
 }
 
+/* Media time may run ahead of the wall clock a little: keep some more. */
+static void forget_gone(struct playlist *p, int64_t now_ms)
+{
+	size_t n = 0;
+
+	while (n < p->n_gone && p->gone[n].until_ms < now_ms - GONE_SPARE_MS)
+		n++;
+	if (n == 0)
+		return;
+	memmove(p->gone, p->gone + n, (p->n_gone - n) * sizeof(*p->gone));
+	p->n_gone -= n;
+}
+
 /* The highest rate of a run of entries that ends with the newest (4.3.4.2). */
 static void measure(struct playlist *p)
 {
@@ -153,6 +167,7 @@ void playlist_add(struct playlist *p, const struct playlist_entry *e)
 		remove_oldest(p, end_ms);
 	while (!e->fmp4 && p->n > 1 && p->entries[p->n - 2].fmp4)
 		remove_oldest(p, end_ms);
+	forget_gone(p, end_ms);
 	p->version++;
 }
 
