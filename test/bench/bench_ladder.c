@@ -49,7 +49,7 @@ struct cost {
 	double wall_s, cpu_s;
 };
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
 	fprintf(stderr, "bench_ladder: %s\n", what);
 	exit(2);
