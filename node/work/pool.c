@@ -62,6 +62,7 @@ struct slot {
 	int pid;		/* 0 until known; for logs only */
 	char key[128];		/* whose it is when idle or busy */
 	struct work_task *task;	/* when busy */
+	uint64_t asked_at_ns;	/* for this worker */
 	uint64_t idle_since;
 	uv_timer_t timer;	/* starting: for the hello; idle: how long */
 };
@@ -219,6 +220,7 @@ static int slot_start(struct slot *s, struct err *err)
 		return -1;
 	}
 	s->state = SLOT_STARTING;
+	s->asked_at_ns = uv_hrtime();
 	uv_timer_start(&s->timer, on_start_timeout, p->zygote_is_warm ? HELLO_MS : WARM_UP_MS, 0);
 	return 0;
 }
@@ -522,6 +524,8 @@ static void on_ready(void *arg)
 	uv_timer_stop(&s->timer);
 	s->state = SLOT_SPARE;
 	s->pool->n_bad_starts = 0;
+	log_debug(NULL, "a worker is ready: pid=%d took_us=%llu", s->pid,
+		  (unsigned long long)(uv_hrtime() - s->asked_at_ns) / 1000);
 	dispatch(s->pool);
 }
 
