@@ -578,6 +578,12 @@ static void on_lost(void *arg, const struct err *why)
 	enum slot_state was = s->state;
 	struct err err;
 
+	/* A zygote takes its workers with it; its own end came first, but epoll does
+	 * not keep the order. */
+	if (p->forker && !forker_is_alive(p->forker)) {
+		lose_zygote(p, "the worker zygote died");
+		return;
+	}
 	if (was == SLOT_BUSY) {
 		p->st.n_crashed++;
 		err_set(&err, ERR_INVALID, "a worker failed on it twice: %s", why->msg);
