@@ -345,7 +345,7 @@ static void skip_body(struct http_conn *c)
 {
 	struct http_req *r = c->req;
 
-	if (r->body_done || r->chunked || c->win_len < r->body_left)
+	if (r->body_done || !req_body_is_here(r))
 		return;
 	use_up(c, (size_t)r->body_left);
 	r->body_left = 0;
@@ -406,7 +406,7 @@ static bool step_request(struct http_conn *c, unsigned *work)
 		return true;
 	}
 	/* Whoever hangs up while we make the answer does not want it. */
-	if (c->peer_done && r->body_done)
+	if (c->peer_done && req_body_is_here(r))
 		c->broken = true;
 	return false;
 }
@@ -457,10 +457,12 @@ void conn_drive(struct http_conn *c)
 	c->again = false;
 	c->win = c->saved.data;
 	c->win_len = c->saved.len;
-	while (more && !c->broken && c->state != CONN_CLOSED) {
+	while (more && !c->broken && !c->again && c->state != CONN_CLOSED) {
 		if (!out_is_empty(c))
 			went |= out_flush(c);
 		more = !c->broken && step(c, &work);
+		/* A step of the TLS handshake also makes output. */
+		more |= c->cipher.len > 0 && c->can_write;
 	}
 	c->driving = false;
 	if (c->broken)

@@ -275,6 +275,8 @@ struct http_req *req_new(struct http_conn *c, const struct head *h, const char *
 /* A request that could not be read, to answer an error with. */
 struct http_req *req_new_empty(struct http_conn *c);
 void req_free(struct http_req *r);	/* tells close_fn first */
+/* Is all of the body read, or in our hands? */
+bool req_body_is_here(const struct http_req *r);
 /* Find its handler and call it, or answer 4xx. */
 void req_dispatch(struct http_req *r);
 
