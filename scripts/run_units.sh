@@ -30,7 +30,8 @@ for src in $(sources "$@"); do
 	set -- $(tap_counts "$log" $code)
 	if [ "$2" != 0 ]; then
 		echo "not ok - $bin (exit code $code)"
-		grep -v '^ok ' "$log" | tail -n 60 | sed 's/^/    /'
+		# What failed, and how the program ended: a crash shows only there.
+		{ grep -A 8 '^not ok ' "$log" | head -n 60; echo ...; tail -n 25 "$log"; } | sed 's/^/    /'
 	fi
 	passed=$((passed + $1))
 	failed=$((failed + $2))

@@ -213,7 +213,7 @@ test('HLS over TLS', async (t) => {
 
 	await put(n.url('/live/cam/0.ts'), fs.readFileSync(file));
 	await run('ffmpeg', ['-nostdin', '-v', 'error', '-xerror', '-ca_file', cert, '-tls_verify', '1', '-i',
-		`https://127.0.0.1:${split(n.addr.https)[0]}/hls/cam/source/0.ts`, '-f', 'null', '-']);
+		`https://127.0.0.1:${split(n.addr.https)[0]}/hls/cam/source/index.m3u8`, '-t', '1', '-f', 'null', '-']);
 	const { stdout } = await run('curl', ['-sS', '--cacert', cert, '-o', '/dev/null', '-w', '%{http_code} %{ssl_verify_result}',
 		`https://127.0.0.1:${split(n.addr.https)[0]}/`]);
 

@@ -156,7 +156,7 @@ test('names and extensions that are none are 400, and no file appears', async (t
 	const [file] = await pieces({ seconds: 8, gop: 60 });
 	const body = fs.readFileSync(file);
 
-	for (const p of ['/live/cam/0.m3u8', '/live/cam/0.exe', '/live/cam/x.ts', '/live/..%2f..%2fx/0.ts',
+	for (const p of ['/live/cam/0.m3u8', '/live/cam/0.exe', '/live/..%2f..%2fx/0.ts',
 		'/live/cam/%2e%2e.ts', `/live/${'a'.repeat(200)}/0.ts`, '/live/a%00b/0.ts']) {
 		const res = await put(n.url(p), body);
 
