@@ -40,11 +40,6 @@ struct http_conn *conn_new(struct http_server *s, int fd)
 	return c;
 }
 
-size_t http_conn_size(void)
-{
-	return sizeof(struct http_conn);
-}
-
 /* ---- waiting ---- */
 
 static void wait_for(struct http_conn *c, enum wait w, bool renew)
@@ -191,6 +186,7 @@ static bool refuse_head(struct http_conn *c, int status, const char *why)
 	use_up(c, c->win_len);
 	c->req = req_new_empty(c);
 	c->state = CONN_REQUEST;
+	log_debug(NULL, "request refused: peer=%s status=%d why=%s", http_req_peer(c->req), status, why);
 	http_reply_error(c->req, status, "%s", why);
 	return true;
 }
@@ -489,6 +485,7 @@ void conn_close(struct http_conn *c)
 		tls_bye(c);
 	if (c->cipher.len && !c->out)	/* a last alert */
 		(void)!send(c->fd, c->cipher.data, c->cipher.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	c->broken = true;	/* what callbacks write from now on goes nowhere */
 	epoll_ctl(c->srv->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
 	close(c->fd);
 	link_remove(&c->wait);
@@ -498,6 +495,8 @@ void conn_close(struct http_conn *c)
 	out_free_all(c);
 	buf_fini(&c->saved);
 	buf_fini(&c->cipher);
+	if (r && r->body_fn && !r->body_told && !r->done)
+		tell_body(r, NULL, 0, false);
 	if (r)
 		req_free(r);
 	server_forget_conn(c);

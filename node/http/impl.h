@@ -88,8 +88,6 @@ void http_server_limits(struct http_server *s, struct http_limits *out);
 void http_server_set_limits(struct http_server *s, const struct http_limits *l);
 /* Serve a connected stream socket (takes fd), for tests and the fuzz target. */
 void http_server_adopt(struct http_server *s, int fd);
-/* Bytes of one idle plain connection, without the kernel's. */
-size_t http_conn_size(void);
 
 #define READ_SIZE	65536	/* of the shared buffer, and of one read */
 #define SEND_TURN	(2u << 20)	/* bytes of one connection before others get a turn */
