@@ -535,8 +535,10 @@ static void any_byte_is_a_sign_of_life(void **state)
 	lim.dead_ms = 150;
 	w = world_listening(&lim);
 	l = liar_ready(w, 0);
-	for (until = clock_mono_ms() + 400; clock_mono_ms() < until; )
+	for (until = clock_mono_ms() + 400; clock_mono_ms() < until; ) {
 		liar_frame(l, 100, 0, NULL, 0);
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+	}
 	assert_int_equal(w->b.n_closed, 0);
 	liar_free(l);
 	world_free(w);
@@ -569,8 +571,10 @@ static void peer_that_sends_but_never_reads_is_given_up(void **state)
 	w = world_listening(&lim);
 	l = liar_ready(w, 1u << 30);
 	send_data(open_channel(&w->b), 40u << 20);
-	while (!w->b.n_closed)
+	while (!w->b.n_closed) {
 		liar_frame(l, 100, 0, NULL, 0);
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+	}
 	assert_int_equal(w->b.err.code, ERR_TIMEOUT);
 	assert_non_null(strstr(w->b.err.msg, "does not read"));
 	liar_free(l);
