@@ -23,6 +23,7 @@ struct rtmp_stream {
 	struct rtmp_stream *next;
 	char name[RTMP_NAME_MAX + 1];
 	const struct rtmp_publisher *pub;	/* NULL: players wait for one */
+	unsigned n_pubs;		/* that point to us: also those that were replaced */
 	struct rtmp_player *players;
 	unsigned busy;			/* a loop over players runs: do not free */
 	bool has_video;
@@ -74,7 +75,7 @@ static void free_if_unused(struct rtmp_stream *st)
 {
 	struct rtmp_stream **at = &st->server->streams;
 
-	if (st->pub || st->players || st->busy > 0)
+	if (st->n_pubs > 0 || st->players || st->busy > 0)
 		return;
 	while (*at != st)
 		at = &(*at)->next;
@@ -117,12 +118,13 @@ static void try_join(struct rtmp_player *p)
 /* On to the next group; what it needs came on the way. */
 static bool move_on(struct rtmp_player *p)
 {
-	struct gop *g = p->gop->next;
+	struct gop *old = p->gop, *g = old->next;
 
 	if (!g)
 		return false;
-	detach(p);
-	attach(p, g, false);
+	attach(p, g, false);	/* first: without a reader before it, it may be swept */
+	old->cursors--;
+	gop_list_sweep(&p->stream->gops);
 	return true;
 }
 
@@ -369,6 +371,7 @@ struct rtmp_stream *rtmp_stream_publish(struct rtmp_server *s, struct rtmp_publi
 	struct rtmp_player *p, *next;
 
 	st->pub = pub;
+	st->n_pubs++;
 	st->ended_cleanly = false;
 	reset(st);
 	st->busy++;
@@ -385,12 +388,15 @@ void rtmp_stream_unpublish(struct rtmp_stream *st, const struct rtmp_publisher *
 {
 	struct rtmp_player *p, *next;
 
-	if (st->pub != pub)
+	st->n_pubs--;
+	if (st->pub != pub) {
+		free_if_unused(st);
 		return;
+	}
+	st->busy++;
 	rtmp_stream_flush(st);
 	st->pub = NULL;
 	st->ended_cleanly = clean;
-	st->busy++;
 	for (p = st->players; p; p = next) {
 		next = p->next;
 		if (p->stopped)

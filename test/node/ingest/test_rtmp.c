@@ -919,6 +919,28 @@ static void a_late_player_gets_headers_and_the_last_gop(void **state)
 	assert_int_equal(st.n_players, 0);
 }
 
+static void several_gops_in_one_read_all_reach_the_player(void **state)
+{
+	static const uint8_t body[] = {
+		9, 0, 0, 11, 0, 0, 10, 0, 0, 0, 0, 0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 'B', 0, 0, 0, 22,
+		9, 0, 0, 11, 0, 0, 20, 0, 0, 0, 0, 0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 'C', 0, 0, 0, 22,
+		9, 0, 0, 11, 0, 0, 30, 0, 0, 0, 0, 0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 'D', 0, 0, 0, 22,
+	};
+	struct client *pub = publisher("cam"), *c = player("cam");
+	struct rtmp_stats st;
+	char got[100];
+
+	send_header(pub);
+	send_frame(pub, 0, true, 'A', 2);
+	client_msg(pub, RTMP_AGGREGATE, 1000, body, sizeof(body));
+	marks(c, got, sizeof(got));
+	assert_string_equal(got, "HABCD");
+	rtmp_server_stats(server, &st);
+	assert_true(st.gop_bytes < 40 << 10);		/* one block is left */
+	client_free(c);
+	client_free(pub);
+}
+
 static void new_parameters_reach_players_in_order(void **state)
 {
 	struct client *pub = publisher("cam"), *c, *late;
@@ -1014,6 +1036,25 @@ static void players_survive_a_publisher_that_comes_back(void **state)
 	assert_true(c->eof);
 	client_free(c);
 	client_free(pub);
+}
+
+static void a_replaced_publisher_may_outlive_its_successor(void **state)
+{
+	struct client *a = publisher("cam"), *c = player("cam"), *b = publisher("cam");
+	char got[100];
+
+	send_header(a);
+	send_frame(a, 0, true, 'A', 2);		/* to the owner only */
+	send_header(b);
+	send_frame(b, 0, true, 'B', 2);
+	marks(c, got, sizeof(got));
+	assert_string_equal(got, "HB");
+	assert_int_equal(owner.n_packets, 2);
+	client_free(c);
+	client_free(b);
+	send_frame(a, 0, true, 'A', 2);
+	assert_int_equal(owner.n_packets, 3);
+	client_free(a);
 }
 
 static void playing_can_be_denied(void **state)
@@ -1183,10 +1224,12 @@ int main(void)
 		TEST(too_many_connections_of_an_address_are_closed),
 		TEST(a_client_that_reads_no_replies_is_closed),
 		TEST(a_late_player_gets_headers_and_the_last_gop),
+		TEST(several_gops_in_one_read_all_reach_the_player),
 		TEST(new_parameters_reach_players_in_order),
 		TEST(audio_only_streams_can_be_joined),
 		TEST(a_player_waits_for_its_stream_but_not_for_ever),
 		TEST(players_survive_a_publisher_that_comes_back),
+		TEST(a_replaced_publisher_may_outlive_its_successor),
 		TEST(playing_can_be_denied),
 		TEST(a_paused_player_gets_nothing_until_it_goes_on),
 		TEST(a_player_that_reads_nothing_holds_little_and_is_closed),
