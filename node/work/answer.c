@@ -210,8 +210,6 @@ static int on_done(struct answer *a, const uint8_t *p, size_t len, struct err *e
 	/* A failure may stand inside a rendition, an end in order may not. */
 	if (msg_task_done_unpack(d, p, len, err) < 0)
 		return err_wrap(err, "task done");
-	if (d->code < 0 || d->code > ERR_INTERNAL)
-		return err_set(err, ERR_INVALID, "unknown error code %d", d->code);
 	if (d->code == 0 && (a->state != STATE_BETWEEN || a->n_seen != a->n_expected))
 		return err_set(err, ERR_INVALID, "done after %zu of %zu renditions", a->n_seen,
 			       a->n_expected);
