@@ -38,6 +38,7 @@
 #define START_BYTES (8u << 20)
 #define START_EARLY_90K 18000		/* audio this much before the first video is kept */
 #define HELD_BYTES (64u << 10)
+#define AUDIO_MAX 8184			/* bytes of a frame: what ADTS can say */
 #define TOLERANCE_MS 100		/* an IDR this much before the target will do */
 #define JUMP_AHEAD_90K (10 * SECOND)
 #define JUMP_BACK_90K SECOND
@@ -335,24 +336,26 @@ static int64_t clock_take(struct audio_clock *c, int64_t given, int samples, int
 	return at;
 }
 
-/* Write a frame into the open segment. */
-static int write_audio(struct segmenter *s, const struct media_packet *p, struct err *err)
+/* Would clock_take leave a frame out? */
+static bool clock_refuses(const struct audio_clock *c, int64_t given)
+{
+	return c->next != NO_TIME && c->n_behind >= BEHIND_MAX && given - c->next < -RESYNC_90K;
+}
+
+/* Write a frame, checked at the door, into the open segment. */
+static void write_audio(struct segmenter *s, const struct media_packet *p)
 {
 	struct media_packet q = *p;
 	int rate, samples = audio_samples(s->tracks[TRACK_AUDIO].cur, p, &rate);
-	int64_t at;
+	int64_t at = clock_take(&s->clock, p->pts_90k, samples, rate);
 
-	if (samples == 0 || rate <= 0)
-		return err_set(err, ERR_INVALID, "not an audio frame");
-	at = clock_take(&s->clock, p->pts_90k, samples, rate);
 	if (at == NO_TIME)
-		return 0;
+		return;
 	q.pts_90k = q.dts_90k = at;
 	if (!seg_writer_audio(s->writer, &q, samples))
-		return err_set(err, ERR_INVALID, "audio frame of %zu bytes has no form in TS", p->len);
+		return;
 	s->info.n_audio++;
 	s->audio_end = s->clock.next;
-	return 0;
 }
 
 /* Write what is held and lies before limit. */
@@ -364,7 +367,7 @@ static void write_held(struct segmenter *s, int64_t limit)
 		p = pkt_queue_at(&s->held, 0);
 		if (p.pts_90k >= limit)
 			return;
-		write_audio(s, &p, NULL);
+		write_audio(s, &p);
 		pkt_queue_pop(&s->held);
 	}
 }
@@ -377,7 +380,7 @@ static void hold(struct segmenter *s, const struct media_packet *p)
 	while (!pkt_queue_add(&s->held, p) && pkt_queue_len(&s->held) > 0) {
 		old = pkt_queue_at(&s->held, 0);
 		if (s->open && !s->audio_waits)
-			write_audio(s, &old, NULL);
+			write_audio(s, &old);
 		pkt_queue_pop(&s->held);
 	}
 }
@@ -413,6 +416,8 @@ static int choose_tracks(struct segmenter *s, bool with_video, struct err *err)
 	struct trk *v = &s->tracks[TRACK_VIDEO], *a = &s->tracks[TRACK_AUDIO];
 
 	take_next_config(v);
+	if (a->next)		/* what is still held is coded otherwise */
+		pkt_queue_clear(&s->held);
 	take_next_config(a);
 	v->active = with_video;
 	a->active = a->cur && a->fresh;
@@ -467,6 +472,8 @@ int segmenter_set_track(struct segmenter *s, enum track track, const struct trac
 		pkt_queue_clear(&s->start);
 		s->start_has_key = false;
 	}
+	if (track == TRACK_AUDIO)
+		pkt_queue_clear(&s->held);
 	take_next_config(t);
 	return 0;
 }
@@ -482,8 +489,9 @@ static int cut(struct segmenter *s, const struct media_packet *p, bool fresh, in
 {
 	bool video = p->track == TRACK_VIDEO, first = !s->open;
 
-	/* Audio from before a jump belongs to the old segment, all of it. */
-	write_held(s, border == NO_TIME ? INT64_MAX : border);
+	/* Audio from before a jump or with old parameters belongs to the old segment,
+	 * all of it. */
+	write_held(s, border == NO_TIME || s->tracks[TRACK_AUDIO].next ? INT64_MAX : border);
 	if (s->open)
 		end_segment(s, border, fresh && border == NO_TIME ? -1 : p->dts_90k);
 	if (fresh) {
@@ -630,9 +638,13 @@ static int push_audio_only(struct segmenter *s, const struct media_packet *p, st
 	t->last_in = p->pts_90k;
 	if (!s->open || jumped || t->next)
 		res = cut(s, p, true, NO_TIME, p->pts_90k, err);
+	else if (clock_refuses(&s->clock, p->pts_90k))
+		return 0;	/* a segment must not begin with a frame that is left out */
 	else if (p->pts_90k - s->start_pts >= (int64_t)s->opts.target_ms * 90)
 		res = cut(s, p, false, p->pts_90k, p->pts_90k, err);
-	return res < 0 ? -1 : write_audio(s, p, err);
+	if (res == 0)
+		write_audio(s, p);
+	return res;
 }
 
 /* New audio parameters beside running video: at once where the frames tell them,
@@ -690,7 +702,8 @@ static int push_audio(struct segmenter *s, const struct media_packet *p, struct 
 		if (cut(s, p, true, NO_TIME, p->pts_90k, err) < 0)
 			return -1;
 		v->last_in = NO_TIME;
-		return write_audio(s, p, err);
+		write_audio(s, p);
+		return 0;
 	} else if (!s->audio_waits && p->pts_90k < v->last_in - JUMP_AHEAD_90K) {
 		return err_set(err, ERR_INVALID, "audio is %lld ms behind the video",
 			       (long long)(v->last_in - p->pts_90k) / 90);
@@ -766,6 +779,7 @@ static int check_packet(const struct segmenter *s, struct media_packet *p, struc
 	const struct trk *t = &s->tracks[p->track];
 	const struct track_config *c = t->next ? t->next : t->cur;
 	enum au_kind kind;
+	int rate;
 
 	if (!c)
 		return err_set(err, ERR_INVALID, "packet of a track without parameters");
@@ -774,6 +788,8 @@ static int check_packet(const struct segmenter *s, struct media_packet *p, struc
 	if (p->dts_90k > TIME_MAX || p->dts_90k < -TIME_MAX || p->pts_90k > TIME_MAX ||
 	    p->pts_90k < -TIME_MAX || distance(p->pts_90k, p->dts_90k) > CTS_MAX_90K)
 		return err_set(err, ERR_INVALID, "absurd timestamp");
+	if (p->track == TRACK_AUDIO && (audio_samples(c, p, &rate) == 0 || p->len > AUDIO_MAX))
+		return err_set(err, ERR_INVALID, "not an audio frame: %zu bytes", p->len);
 	if (c->codec != CODEC_H264 && c->codec != CODEC_HEVC)
 		return 0;
 	kind = nal_au_kind(c->codec, p->data, p->len, params_nal_len_size(c));
