@@ -81,18 +81,35 @@ static void set_picture(AVCodecContext *c, const struct encoder_opts *o, const A
 	c->time_base = (AVRational){ o->fps_den, o->fps_num };
 }
 
+/* bitrate is average, top and one second of buffer; with a quality it is only the
+ * top, where the encoder knows such a thing. */
 static void set_rate(AVCodecContext *c, const struct ladder_rung *r, AVDictionary **d)
 {
+	bool mpeg = r->encoder == LADDER_H264 || r->encoder == LADDER_HEVC;
+	int top = mpeg ? 51 : 63;
+
+	c->bit_rate = r->quality < 0 ? r->bitrate : 0;
 	if (r->quality >= 0)
-		av_dict_set_int(d, "crf", r->quality, 0);
-	else
-		c->bit_rate = r->bitrate;
-	if (r->bitrate > 0 && r->encoder != LADDER_AV1) {
+		av_dict_set_int(d, "crf", r->quality < top ? r->quality : top, 0);
+	/* libvpx's wrapper divides the buffer by the average: both or none. */
+	if (r->bitrate > 0 && (mpeg || (r->encoder == LADDER_VP9 && r->quality < 0))) {
 		c->rc_max_rate = r->bitrate;
 		c->rc_buffer_size = (int)r->bitrate;
 	}
+}
+
+static void set_gop(AVCodecContext *c, const struct encoder_opts *o)
+{
+	const struct ladder_rung *r = o->rung;
+	bool mpeg = r->encoder == LADDER_H264 || r->encoder == LADDER_HEVC;
+
 	c->gop_size = r->gop_ms < 0 ? 1 : GOP_FOREVER;
-	c->keyint_min = r->gop_ms < 0 ? 1 : GOP_FOREVER / 2;
+	c->keyint_min = r->gop_ms < 0 || !mpeg ? 0 : GOP_FOREVER / 2;
+	/* SVT-AV1 obeys no forced pictures: count them out. */
+	if (r->encoder == LADDER_AV1 && r->gop_ms > 0)
+		c->gop_size = (int)av_rescale(r->gop_ms, o->fps_num, 1000LL * o->fps_den);
+	if (c->gop_size < 1)
+		c->gop_size = 1;
 }
 
 static void set_h264(AVCodecContext *c, const struct encoder_opts *o, AVDictionary **d)
@@ -123,20 +140,18 @@ static void set_hevc(const struct encoder_opts *o, AVDictionary **d)
 	av_dict_set(d, "forced-idr", "1", 0);
 }
 
-static void set_vpx(AVCodecContext *c, const struct encoder_opts *o, AVDictionary **d)
+static void set_vpx(const struct encoder_opts *o, AVDictionary **d)
 {
 	av_dict_set(d, "deadline", "realtime", 0);
 	av_dict_set_int(d, "cpu-used", presets[preset_index(o->preset)].vpx_speed, 0);
 	av_dict_set(d, "lag-in-frames", "0", 0);
-	c->keyint_min = 0;	/* libvpx knows no other */
 }
 
-static void set_av1(AVCodecContext *c, const struct encoder_opts *o, AVDictionary **d)
+static void set_av1(const struct encoder_opts *o, AVDictionary **d)
 {
 	av_dict_set_int(d, "preset", presets[preset_index(o->preset)].svt_preset, 0);
-	/* No look-ahead past the segment, no threads of its own beyond the least. */
+	/* As few threads of its own as it can. */
 	av_dict_set(d, "svtav1-params", "lp=1", 0);
-	c->keyint_min = 0;
 }
 
 static void set_codec(AVCodecContext *c, const struct encoder_opts *o, AVDictionary **d)
@@ -150,10 +165,10 @@ static void set_codec(AVCodecContext *c, const struct encoder_opts *o, AVDiction
 		break;
 	case LADDER_VP8:
 	case LADDER_VP9:
-		set_vpx(c, o, d);
+		set_vpx(o, d);
 		break;
 	case LADDER_AV1:
-		set_av1(c, o, d);
+		set_av1(o, d);
 		break;
 	}
 	/* MP4 wants the parameters of these outside of the packets. */
@@ -180,6 +195,7 @@ struct encoder *encoder_open(const struct encoder_opts *o, const AVFrame *first,
 		e->ctx->flags |= AV_CODEC_FLAG_CLOSED_GOP;
 		set_picture(e->ctx, o, first);
 		set_rate(e->ctx, o->rung, &opts);
+		set_gop(e->ctx, o);
 		set_codec(e->ctx, o, &opts);
 		rc = avcodec_open2(e->ctx, codec, &opts);
 	}

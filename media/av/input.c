@@ -154,7 +154,8 @@ static int take_ts_unit(struct ts_load *l, const struct ts_unit *u, struct err *
 		if (pkt->pts == AV_NOPTS_VALUE)
 			pkt->pts = l->next_audio;
 		pkt->dts = pkt->pts;
-		l->next_audio = pkt->pts + audio_frame_90k(t->par);
+		pkt->duration = audio_frame_90k(t->par);
+		l->next_audio = pkt->pts + pkt->duration;
 	}
 	return track_add(t, pkt, video ? INPUT_MAX_VIDEO : INPUT_MAX_AUDIO, err);
 }

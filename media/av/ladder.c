@@ -324,6 +324,19 @@ int ladder_probe(bool fmp4, const uint8_t *input, size_t len, uint64_t max_pixel
 	return rc;
 }
 
+/* MP4 begins at 0; MPEG-TS needs room for the clock that runs ahead. */
+static void delay_units(struct input *in)
+{
+	struct input_track *const t[2] = { &in->video, &in->audio };
+	size_t k, i;
+
+	for (k = 0; k < 2; k++)
+		for (i = 0; i < t[k]->n; i++) {
+			t[k]->pkt[i]->pts += LADDER_TS_DELAY_90K;
+			t[k]->pkt[i]->dts += LADDER_TS_DELAY_90K;
+		}
+}
+
 int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_out *out,
 		 struct err *err)
 {
@@ -346,6 +359,8 @@ int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_o
 		first = t->pkt[i]->pts < first ? t->pkt[i]->pts : first;
 		last = t->pkt[i]->pts > last ? t->pkt[i]->pts : last;
 	}
+	if (!to_fmp4)
+		delay_units(&in);
 	rc = mux_segment(&m, to_fmp4, &video, &audio, err);
 	if (rc == 0) {
 		out->data = m.data;

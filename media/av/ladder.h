@@ -15,6 +15,7 @@ struct err;
  */
 #define LADDER_MAX 10
 
+/* VP8 is refused: libavformat writes it into no MP4. */
 enum ladder_encoder { LADDER_H264, LADDER_HEVC, LADDER_VP8, LADDER_VP9, LADDER_AV1 };
 enum ladder_h264 { LADDER_H264_ANY, LADDER_H264_BASELINE, LADDER_H264_CONSTRAINED_HIGH,
 		   LADDER_H264_MAIN, LADDER_H264_HIGH };
@@ -34,7 +35,8 @@ struct ladder_spec {
 	const struct ladder_rung *rungs;
 	size_t n_rungs;
 	const char *preset;		/* x264 preset */
-	bool fmp4;			/* container of the input; output is TS for H.264 and HEVC, else fMP4 */
+	bool fmp4;			/* container of the input; output is TS for H.264 and HEVC, else
+					 * fMP4; always fMP4 beside Opus, which TS does not carry */
 	uint64_t max_pixels;
 	unsigned n_threads;		/* 0: a thread a rendition; 1: serial (same bytes) */
 	unsigned cpu_limit_s;		/* of decoding and of each rendition; 0: 20 */
@@ -47,7 +49,7 @@ struct ladder_out {
 	size_t len;
 	unsigned n_video;
 	int64_t duration_90k;
-	int width, height;
+	int width, height;		/* 0: audio only */
 	bool fmp4;
 	size_t init_len;
 };
@@ -62,19 +64,23 @@ struct ladder_stats {
 typedef void ladder_sink(void *arg, struct ladder_out *out);
 
 /*
- * input: borrowed, the whole segment.  Fails with ERR_INVALID (undecodable,
- * damaged, no frame), ERR_LIMIT (max_pixels, more than 10 outputs, 20 s of CPU a
- * rendition), ERR_INTERNAL.  After a failure sink may have got some renditions:
+ * input: borrowed, the whole segment; audio is copied, audio alone too.
+ * stats may be NULL.  Fails with ERR_INVALID (undecodable,
+ * damaged, no frame), ERR_LIMIT (max_pixels, more than 10 outputs, cpu_limit_s), ERR_INTERNAL.  After a failure sink may have got some renditions:
  * they are worthless.
  */
 int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
 	       ladder_sink *sink, void *arg, struct ladder_stats *stats, struct err *err);
 
-/* Decode the first video frame: size and that it is there. */
+/* Decode the first video frame: size (as displayed, with square pixels) and that it
+ * is there.  Without a video track n_decoded is 0.  Fails as ladder_run does. */
 int ladder_probe(bool fmp4, const uint8_t *input, size_t len, uint64_t max_pixels,
 		 struct ladder_stats *stats, struct err *err);
 
-/* Remux without coding: MP4 -> TS, or TS -> fragmented MP4. *out malloc'ed. */
+/* Remux without coding: MP4 -> TS (all times LADDER_TS_DELAY_90K later, because TS
+ * cannot well begin at 0), or TS -> fragmented MP4 (same times).  out->data is
+ * malloc'ed.  Fails as ladder_run does. */
+#define LADDER_TS_DELAY_90K 126000
 int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_out *out,
 		 struct err *err);
 

@@ -163,7 +163,7 @@ static void finish_call(struct http_call *call, CURLcode res)
 	long status = 0;
 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (body.failed)
+	if (body.failed || res == CURLE_FILESIZE_EXCEEDED)
 		err_set(&err, ERR_LIMIT, "answer is over %zu bytes", body.max);
 	else if (res == CURLE_OPERATION_TIMEDOUT)
 		err_set(&err, ERR_TIMEOUT, "no answer in time");

@@ -40,11 +40,6 @@ struct http_conn *conn_new(struct http_server *s, int fd)
 	return c;
 }
 
-size_t http_conn_size(void)
-{
-	return sizeof(struct http_conn);
-}
-
 /* ---- waiting ---- */
 
 static void wait_for(struct http_conn *c, enum wait w, bool renew)
@@ -191,6 +186,7 @@ static bool refuse_head(struct http_conn *c, int status, const char *why)
 	use_up(c, c->win_len);
 	c->req = req_new_empty(c);
 	c->state = CONN_REQUEST;
+	log_debug(NULL, "request refused: peer=%s status=%d why=%s", http_req_peer(c->req), status, why);
 	http_reply_error(c->req, status, "%s", why);
 	return true;
 }
@@ -345,7 +341,7 @@ static void skip_body(struct http_conn *c)
 {
 	struct http_req *r = c->req;
 
-	if (r->body_done || r->chunked || c->win_len < r->body_left)
+	if (r->body_done || !req_body_is_here(r))
 		return;
 	use_up(c, (size_t)r->body_left);
 	r->body_left = 0;
@@ -406,7 +402,7 @@ static bool step_request(struct http_conn *c, unsigned *work)
 		return true;
 	}
 	/* Whoever hangs up while we make the answer does not want it. */
-	if (c->peer_done && r->body_done)
+	if (c->peer_done && req_body_is_here(r))
 		c->broken = true;
 	return false;
 }
@@ -457,10 +453,12 @@ void conn_drive(struct http_conn *c)
 	c->again = false;
 	c->win = c->saved.data;
 	c->win_len = c->saved.len;
-	while (more && !c->broken && c->state != CONN_CLOSED) {
+	while (more && !c->broken && !c->again && c->state != CONN_CLOSED) {
 		if (!out_is_empty(c))
 			went |= out_flush(c);
 		more = !c->broken && step(c, &work);
+		/* A step of the TLS handshake also makes output. */
+		more |= c->cipher.len > 0 && c->can_write;
 	}
 	c->driving = false;
 	if (c->broken)
@@ -487,6 +485,7 @@ void conn_close(struct http_conn *c)
 		tls_bye(c);
 	if (c->cipher.len && !c->out)	/* a last alert */
 		(void)!send(c->fd, c->cipher.data, c->cipher.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	c->broken = true;	/* what callbacks write from now on goes nowhere */
 	epoll_ctl(c->srv->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
 	close(c->fd);
 	link_remove(&c->wait);
@@ -496,6 +495,8 @@ void conn_close(struct http_conn *c)
 	out_free_all(c);
 	buf_fini(&c->saved);
 	buf_fini(&c->cipher);
+	if (r && r->body_fn && !r->body_told && !r->done)
+		tell_body(r, NULL, 0, false);
 	if (r)
 		req_free(r);
 	server_forget_conn(c);

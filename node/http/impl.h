@@ -88,8 +88,6 @@ void http_server_limits(struct http_server *s, struct http_limits *out);
 void http_server_set_limits(struct http_server *s, const struct http_limits *l);
 /* Serve a connected stream socket (takes fd), for tests and the fuzz target. */
 void http_server_adopt(struct http_server *s, int fd);
-/* Bytes of one idle plain connection, without the kernel's. */
-size_t http_conn_size(void);
 
 #define READ_SIZE	65536	/* of the shared buffer, and of one read */
 #define SEND_TURN	(2u << 20)	/* bytes of one connection before others get a turn */
@@ -275,6 +273,8 @@ struct http_req *req_new(struct http_conn *c, const struct head *h, const char *
 /* A request that could not be read, to answer an error with. */
 struct http_req *req_new_empty(struct http_conn *c);
 void req_free(struct http_req *r);	/* tells close_fn first */
+/* Is all of the body read, or in our hands? */
+bool req_body_is_here(const struct http_req *r);
 /* Find its handler and call it, or answer 4xx. */
 void req_dispatch(struct http_req *r);
 

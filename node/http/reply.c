@@ -113,14 +113,9 @@ size_t reply_head(struct http_req *r, char to[HEAD_SPACE], int status, const cha
 /* A body that nobody read and that is not all here ends the connection. */
 static void settle_body(struct http_req *r)
 {
-	const struct http_conn *c = r->conn;
-	size_t here = c->driving ? c->win_len : c->saved.len;
+	bool is_read = r->body_fn && !r->body_status;
 
-	if (c->srv->closing)
-		r->keep_alive = false;
-	if (r->body_done || (r->body_fn && !r->body_status))
-		return;
-	if (r->body_status || r->chunked || here < r->body_left)
+	if (r->conn->srv->closing || (!is_read && !req_body_is_here(r)))
 		r->keep_alive = false;
 }
 

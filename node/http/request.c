@@ -166,6 +166,14 @@ void http_req_on_close(struct http_req *r, void (*fn)(void *arg, struct http_req
 
 /* ---- the body ---- */
 
+bool req_body_is_here(const struct http_req *r)
+{
+	const struct http_conn *c = r->conn;
+	size_t here = c->driving ? c->win_len : c->saved.len;
+
+	return r->body_done || (!r->chunked && here >= r->body_left);
+}
+
 static void send_continue(struct http_req *r)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";

@@ -37,6 +37,11 @@ struct http_opts {
  * later with exactly one http_reply* (or reads the body first). */
 typedef void http_handler(void *arg, struct http_req *req);
 
+/*
+ * Listen on addr ("127.0.0.1:0", "[::1]:80", ":80"; numeric).  opts NULL: defaults.
+ * Ignores SIGPIPE for the process (sendfile has no other way).  Fails with
+ * ERR_INVALID (address, certificate), ERR_IO.
+ */
 struct http_server *http_server_new(uv_loop_t *loop, const char *addr, const struct http_opts *opts,
 				    struct err *err);
 int http_server_port(const struct http_server *s);
@@ -72,6 +77,7 @@ void http_req_on_close(struct http_req *r, void (*fn)(void *arg, struct http_req
 /*
  * Read the body.  max_len: larger is answered 413 and fn gets end with an error.
  * data == NULL: the end; ok false when it broke off (then no reply can be given).
+ * The end comes once, unless the request was answered whole before.
  * "Expect: 100-continue" is answered when this is called.
  */
 typedef void http_body_cb(void *arg, struct http_req *r, const uint8_t *data, size_t len, bool ok);

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "media/wire/amf.h"
 #include "node/ingest/rtmp_gop.h"
 #include "node/ingest/rtmp_int.h"
 
@@ -24,6 +23,7 @@ struct rtmp_stream {
 	struct rtmp_stream *next;
 	char name[RTMP_NAME_MAX + 1];
 	const struct rtmp_publisher *pub;	/* NULL: players wait for one */
+	unsigned n_pubs;		/* that point to us: also those that were replaced */
 	struct rtmp_player *players;
 	unsigned busy;			/* a loop over players runs: do not free */
 	bool has_video;
@@ -75,7 +75,7 @@ static void free_if_unused(struct rtmp_stream *st)
 {
 	struct rtmp_stream **at = &st->server->streams;
 
-	if (st->pub || st->players || st->busy > 0)
+	if (st->n_pubs > 0 || st->players || st->busy > 0)
 		return;
 	while (*at != st)
 		at = &(*at)->next;
@@ -118,12 +118,13 @@ static void try_join(struct rtmp_player *p)
 /* On to the next group; what it needs came on the way. */
 static bool move_on(struct rtmp_player *p)
 {
-	struct gop *g = p->gop->next;
+	struct gop *old = p->gop, *g = old->next;
 
 	if (!g)
 		return false;
-	detach(p);
-	attach(p, g, false);
+	attach(p, g, false);	/* first: without a reader before it, it may be swept */
+	old->cursors--;
+	gop_list_sweep(&p->stream->gops);
 	return true;
 }
 
@@ -325,21 +326,7 @@ static void reset(struct rtmp_stream *st)
 
 /* ---- telling players ---- */
 
-static void add_sample_access(struct buf *b)
-{
-	struct rtmp_msg m = { .type = RTMP_DATA_AMF0, .csid = CSID_DATA, .stream_id = RTMP_STREAM_ID };
-	struct buf body;
-
-	buf_init(&body, 64);
-	amf_add_str(&body, "|RtmpSampleAccess");
-	amf_add_bool(&body, true);
-	amf_add_bool(&body, true);
-	m.data = body.data;
-	m.len = body.len;
-	rtmp_chunk_write(b, &m, RTMP_CHUNK_SIZE_OUT);
-	buf_fini(&body);
-}
-
+/* No "|RtmpSampleAccess" (only Flash asks for it): ffmpeg would see a third track. */
 static void send_start(struct rtmp_player *p)
 {
 	struct buf b;
@@ -348,7 +335,6 @@ static void send_start(struct rtmp_player *p)
 	rtmp_add_user_control(&b, RTMP_STREAM_BEGIN, RTMP_STREAM_ID);
 	rtmp_add_status(&b, "status", "NetStream.Play.Reset", "Playing.");
 	rtmp_add_status(&b, "status", "NetStream.Play.Start", "Playing.");
-	add_sample_access(&b);
 	rtmp_conn_send(p->conn, &b);
 	buf_fini(&b);
 }
@@ -385,6 +371,7 @@ struct rtmp_stream *rtmp_stream_publish(struct rtmp_server *s, struct rtmp_publi
 	struct rtmp_player *p, *next;
 
 	st->pub = pub;
+	st->n_pubs++;
 	st->ended_cleanly = false;
 	reset(st);
 	st->busy++;
@@ -401,12 +388,15 @@ void rtmp_stream_unpublish(struct rtmp_stream *st, const struct rtmp_publisher *
 {
 	struct rtmp_player *p, *next;
 
-	if (st->pub != pub)
+	st->n_pubs--;
+	if (st->pub != pub) {
+		free_if_unused(st);
 		return;
+	}
+	st->busy++;
 	rtmp_stream_flush(st);
 	st->pub = NULL;
 	st->ended_cleanly = clean;
-	st->busy++;
 	for (p = st->players; p; p = next) {
 		next = p->next;
 		if (p->stopped)

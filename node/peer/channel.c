@@ -31,8 +31,6 @@
 #define CONN_QUEUE_MAX (256u << 20)
 /* A turn's DATA frame is not cut smaller than this to fit into a record. */
 #define PIECE_MIN 1024
-/* A channel that we closed and the peer takes nothing of for this long is dropped. */
-#define CLOSING_MS 10000
 #define DRAIN_WINDOW_DEFAULT (1u << 20)
 #define DRAIN_WINDOW_MAX (8u << 20)
 #define CREDIT_MAX (1ull << 32)
@@ -103,7 +101,7 @@ static struct peer_channel *channel_new(struct peer_conn *c, uint32_t id)
 	ch->id = id;
 	TAILQ_INIT(&ch->queue);
 	ch->credit = c->hello.window;
-	ch->may_recv = c->is_bare ? 0 : c->limits.window;
+	ch->may_recv = c->window;
 	LIST_INSERT_HEAD(&c->buckets[bucket_of(id)], ch, in_bucket);
 	if (is_ours(c, id))
 		c->n_local++;
@@ -455,7 +453,8 @@ void channels_expire(struct peer_conn *c, uint64_t now_ms)
 	err_set(&why, ERR_TIMEOUT, "the end of this channel was not read");
 	for (i = 0; i < N_BUCKETS; i++) {
 		LIST_FOREACH(ch, &c->buckets[i], in_bucket) {
-			if (ch->state != CHANNEL_CLOSING || now_ms - ch->moved_ms < CLOSING_MS)
+			if (ch->state != CHANNEL_CLOSING ||
+			    now_ms - ch->moved_ms < c->limits.stall_ms)
 				continue;
 			drop_queue(ch);
 			queue_close(ch, &why);
@@ -526,7 +525,7 @@ static void take_data(struct peer_channel *ch, const struct frame *f)
 {
 	uint32_t n = (uint32_t)f->len;
 
-	if (!ch->conn->is_bare) {
+	if (ch->conn->window > 0) {
 		if (n > ch->may_recv) {
 			conn_fault(ch->conn, ERR_LIMIT, "channel %lu overran its credit",
 				   (unsigned long)ch->id);
@@ -698,11 +697,11 @@ void peer_channel_consumed(struct peer_channel *ch, size_t len)
 {
 	uint32_t n = len < ch->held ? (uint32_t)len : ch->held;
 
-	if (ch->state != CHANNEL_OPEN || ch->conn->is_bare)
+	if (ch->state != CHANNEL_OPEN || n == 0)
 		return;
 	ch->held -= n;
 	ch->owed += n;
-	if (ch->owed > 0 && ch->owed >= ch->conn->limits.window / 4)
+	if (ch->owed >= ch->conn->window / 4)
 		note(ch);
 }
 

@@ -29,8 +29,6 @@
 
 #define PROTOCOL_VERSION 1
 #define LINGER_MS 1000
-/* 64 KiB that the peer's kernel does not take in this time: it stopped reading. */
-#define WRITE_STALL_MS 10000
 /* Of a channel that we let a peer open; what it promises us may be absurd. */
 #define LOCAL_CHANNELS_MAX 1024
 
@@ -40,6 +38,7 @@ const struct peer_limits peer_limits_default = {
 	.handshake_ms = 5000,
 	.ping_ms = 500,
 	.dead_ms = 1500,
+	.stall_ms = 10000,
 };
 
 /* ---- context ---- */
@@ -84,7 +83,7 @@ void peer_ctx_free(struct peer_ctx *ctx)
 
 void peer_ctx_limits(struct peer_ctx *ctx, const struct peer_limits *l)
 {
-	assert(l->max_channels > 0 && l->ping_ms > 0 && l->dead_ms > l->ping_ms);
+	assert(l->max_channels > 0 && l->window > 0 && l->ping_ms > 0 && l->dead_ms > l->ping_ms);
 	ctx->limits = *l;
 }
 
@@ -112,6 +111,7 @@ struct peer_conn *peer_conn_new(struct peer_ctx *ctx, const char *name, bool is_
 	c->name = xstrdup(name);
 	log_init(&c->log, "peer=%s", name);
 	c->limits = ctx->limits;
+	c->window = ctx->limits.window;
 	c->is_dialler = is_dialler;
 	c->rtt_us = -1;
 	c->next_id = is_dialler ? 1 : 2;
@@ -284,7 +284,7 @@ static bool is_dead(struct peer_conn *c, uint64_t now)
 	if (now - c->recv_ms >= c->limits.dead_ms)
 		err_set(&err, ERR_TIMEOUT, "no sign of life for %llu ms",
 			(unsigned long long)(now - c->recv_ms));
-	else if (c->is_writing && now - c->write_ms >= WRITE_STALL_MS)
+	else if (c->is_writing && now - c->write_ms >= c->limits.stall_ms)
 		err_set(&err, ERR_TIMEOUT, "the peer does not read");
 	else
 		return false;
@@ -300,6 +300,8 @@ static void on_tick(uv_timer_t *h)
 	bool we_slept = now - c->tick_ms > 3 * tick;
 
 	c->tick_ms = now;
+	if (we_slept)
+		c->write_ms = now;
 	if (we_slept && now - c->recv_ms >= c->limits.dead_ms - 2 * tick)
 		c->recv_ms = now - (c->limits.dead_ms - 2 * tick);
 	if (is_dead(c, now))
@@ -335,7 +337,7 @@ static void add_hello(struct peer_conn *c, struct buf *out)
 	struct msg_hello h = {
 		.version = PROTOCOL_VERSION,
 		.max_channels = c->limits.max_channels,
-		.window = c->is_bare ? 0 : c->limits.window,
+		.window = c->window,
 	};
 	struct buf b;
 
@@ -526,6 +528,7 @@ struct peer_conn *peer_attach(struct peer_ctx *ctx, int fd, bool dialler, bool p
 	c->cb = cb;
 	c->arg = arg;
 	c->is_bare = true;
+	c->window = 0;
 	c->has_ping = ping;
 	link_open_sock(c, true);
 	rc = uv_pipe_open((uv_pipe_t *)c->sock, fd);

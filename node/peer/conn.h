@@ -16,8 +16,8 @@ struct noise_key;
  * control, heartbeat.  A megabyte of video never holds up a ping: at most 64 KiB
  * are handed to the kernel ahead of a control frame, channels take turns.
  *
- * Limits: handshake 5 s, PING each 500 ms of silence, dead after 1500 ms without a
- * byte (of 2 s allowed), frame 16 KiB, max_channels, receive window a channel,
+ * Limits: handshake 5 s, PING each 500 ms (also under load, for the RTT), dead after
+ * 1500 ms without a byte (of 2 s allowed), frame 16 KiB, max_channels, receive window a channel,
  * out-queue bounded by windows.  Loop thread; callbacks never run inside the call
  * that causes them, except on_drain.
  */
@@ -41,6 +41,8 @@ struct peer_limits {
 	uint32_t handshake_ms;	/* from dial or accept until on_ready: 5000 */
 	uint32_t ping_ms;	/* 500 */
 	uint32_t dead_ms;	/* without a byte: 1500 */
+	uint32_t stall_ms;	/* for a peer to take 64 KiB, or a byte of a channel that
+				 * we closed: 10000 */
 };
 void peer_ctx_limits(struct peer_ctx *ctx, const struct peer_limits *l);
 extern const struct peer_limits peer_limits_default;

@@ -90,6 +90,7 @@ struct peer_conn {
 	struct peer_limits limits;	/* the context's when we were made */
 	bool is_dialler;		/* opens odd channels */
 	bool is_bare;			/* socketpair: no Noise */
+	uint32_t window;		/* what a channel may send us unasked; 0: no flow control */
 	bool has_ping;
 
 	/* identity */

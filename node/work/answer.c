@@ -12,6 +12,7 @@
 #include "protocol/frame.h"
 
 #define READ_MAX (1u << 20)	/* longest piece fed at once */
+#define RESULT_BYTES_MAX (4 * (size_t)RENDITION_BYTES_MAX)	/* of all renditions together */
 
 enum answer_state {
 	STATE_HELLO,		/* nothing came yet */
@@ -30,6 +31,7 @@ struct answer {
 	size_t n_expected;
 	bool seen[PROFILES_MAX];
 	size_t n_seen;
+	size_t n_bytes;		/* of all renditions so far */
 	struct work_result *res;	/* of the task at work */
 	size_t index;		/* of the rendition at work */
 	struct buf data;	/* its bytes so far */
@@ -92,6 +94,7 @@ void answer_expect(struct answer *a, const struct msg_task *task, uint32_t chann
 	a->n_expected = outputs_of(task);
 	memset(a->seen, 0, sizeof(a->seen));
 	a->n_seen = 0;
+	a->n_bytes = 0;
 	a->res = xcalloc(1, sizeof(*a->res));
 }
 
@@ -134,6 +137,9 @@ static int on_data(struct answer *a, const struct frame *f, struct err *err)
 	if (!buf_add(&a->data, f->payload, f->len))
 		return err_set(err, ERR_LIMIT, "rendition %zu is above %u bytes", a->index,
 			       RENDITION_BYTES_MAX);
+	a->n_bytes += f->len;
+	if (a->n_bytes > RESULT_BYTES_MAX)
+		return err_set(err, ERR_LIMIT, "renditions together are above %zu bytes", RESULT_BYTES_MAX);
 	sha256_add(a->sha, f->payload, f->len);
 	return 0;
 }
@@ -204,8 +210,6 @@ static int on_done(struct answer *a, const uint8_t *p, size_t len, struct err *e
 	/* A failure may stand inside a rendition, an end in order may not. */
 	if (msg_task_done_unpack(d, p, len, err) < 0)
 		return err_wrap(err, "task done");
-	if (d->code < 0 || d->code > ERR_INTERNAL)
-		return err_set(err, ERR_INVALID, "unknown error code %d", d->code);
 	if (d->code == 0 && (a->state != STATE_BETWEEN || a->n_seen != a->n_expected))
 		return err_set(err, ERR_INVALID, "done after %zu of %zu renditions", a->n_seen,
 			       a->n_expected);

@@ -1,6 +1,7 @@
 #include "node/work/forker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,9 +173,11 @@ struct forker *forker_start(uv_loop_t *loop, bool confine, const struct forker_c
 	return f;
 }
 
-int forker_pid(const struct forker *f)
+bool forker_is_alive(const struct forker *f)
 {
-	return f->process.pid;
+	struct pollfd p = { .fd = f->fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) >= 0 && !(p.revents & (POLLHUP | POLLERR));
 }
 
 /* The socket's buffer holds hundreds of packets: when it is full, nobody reads. */

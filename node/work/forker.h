@@ -22,7 +22,8 @@ struct forker_cb {
 /* Executes /proc/self/exe.  cb is borrowed.  Fails with ERR_IO. */
 struct forker *forker_start(uv_loop_t *loop, bool confine, const struct forker_cb *cb,
 			    void *arg, struct err *err);
-int forker_pid(const struct forker *f);
+/* Asks the kernel now: down may be on its way through the loop. */
+bool forker_is_alive(const struct forker *f);
 
 /*
  * Ask for child id with this end of a socket pair (fd is taken, also on failure).

@@ -35,7 +35,8 @@
 #include "node/work/worker.h"
 #include "protocol/frame.h"
 
-#define START_MS 20000		/* from fork to hello, the zygote's warm-up included */
+#define WARM_UP_MS 20000	/* from exec to the first hello */
+#define HELLO_MS 3000		/* from a warm zygote's fork to hello */
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 5000
 #define BAD_STARTS_MAX 5
@@ -61,6 +62,7 @@ struct slot {
 	int pid;		/* 0 until known; for logs only */
 	char key[128];		/* whose it is when idle or busy */
 	struct work_task *task;	/* when busy */
+	uint64_t asked_at_ns;	/* for this worker */
 	uint64_t idle_since;
 	uv_timer_t timer;	/* starting: for the hello; idle: how long */
 };
@@ -107,10 +109,12 @@ struct work_pool {
 	struct task_list retries;
 	struct task_list tasks;	/* all */
 	uv_timer_t launch;	/* the pause before the next start; closing: a turn of the loop */
+	bool zygote_is_warm;
 	unsigned n_bad_starts;	/* in a row */
 	bool zygote_is_stuck;	/* does not take messages: the next launch replaces it */
 	uint32_t last_id;
 	uint64_t last_serial;
+	uint64_t doomed_serial;	/* tasks up to here have waited for too many starts */
 	struct work_pool_stats st;
 	struct log_limit log_limit;
 	bool closing;
@@ -170,7 +174,8 @@ static void start_later(struct work_pool *p, const char *why)
 		ms *= 2;
 	if (ms > BACKOFF_MAX_MS)
 		ms = BACKOFF_MAX_MS;
-	p->n_bad_starts++;
+	if (++p->n_bad_starts >= BAD_STARTS_MAX)
+		p->doomed_serial = p->last_serial;
 	if (log_may(&p->log_limit, LOGS_A_MINUTE))
 		log_error(NULL, "workers do not start, trying again: wait_ms=%llu error=%s",
 			  (unsigned long long)ms, why);
@@ -216,7 +221,8 @@ static int slot_start(struct slot *s, struct err *err)
 		return -1;
 	}
 	s->state = SLOT_STARTING;
-	uv_timer_start(&s->timer, on_start_timeout, START_MS, 0);
+	s->asked_at_ns = uv_hrtime();
+	uv_timer_start(&s->timer, on_start_timeout, p->zygote_is_warm ? HELLO_MS : WARM_UP_MS, 0);
 	return 0;
 }
 
@@ -519,6 +525,8 @@ static void on_ready(void *arg)
 	uv_timer_stop(&s->timer);
 	s->state = SLOT_SPARE;
 	s->pool->n_bad_starts = 0;
+	log_debug(NULL, "a worker is ready: pid=%d took_us=%llu", s->pid,
+		  (unsigned long long)(uv_hrtime() - s->asked_at_ns) / 1000);
 	dispatch(s->pool);
 }
 
@@ -571,6 +579,12 @@ static void on_lost(void *arg, const struct err *why)
 	enum slot_state was = s->state;
 	struct err err;
 
+	/* A zygote takes its workers with it; its own end came first, but epoll does
+	 * not keep the order. */
+	if (p->forker && !forker_is_alive(p->forker)) {
+		lose_zygote(p, "the worker zygote died");
+		return;
+	}
 	if (was == SLOT_BUSY) {
 		p->st.n_crashed++;
 		err_set(&err, ERR_INVALID, "a worker failed on it twice: %s", why->msg);
@@ -612,7 +626,7 @@ static void lose_zygote(struct work_pool *p, const char *why)
 		return;
 	forker_close(p->forker, true, NULL, NULL);
 	p->forker = NULL;
-	p->zygote_is_stuck = false;
+	p->zygote_is_stuck = p->zygote_is_warm = false;
 	for (i = 0; i < p->opts.n_workers; i++) {
 		t = p->slots[i].task;
 		slot_drop(&p->slots[i]);
@@ -633,6 +647,13 @@ static void on_zygote_down(void *arg)
 
 static void on_zygote_ready(void *arg)
 {
+	struct work_pool *p = arg;
+	unsigned i;
+
+	p->zygote_is_warm = true;
+	for (i = 0; i < p->opts.n_workers; i++)
+		if (p->slots[i].state == SLOT_STARTING)
+			uv_timer_start(&p->slots[i].timer, on_start_timeout, HELLO_MS, 0);
 }
 
 static struct slot *find_slot(struct work_pool *p, uint32_t id)
@@ -666,15 +687,14 @@ static const struct forker_cb forker_cbs = {
 	.ready = on_zygote_ready, .forked = on_forked, .exited = on_exited, .down = on_zygote_down,
 };
 
-/* Waiting tasks of before now; what their callbacks start waits for the next time. */
-static void fail_waiting(struct work_pool *p)
+/* Those that waited when the last start failed; later ones have another chance. */
+static void fail_doomed(struct work_pool *p)
 {
-	uint64_t last = p->last_serial;
 	struct work_task *t;
 
 	do {
 		TAILQ_FOREACH(t, &p->tasks, all)
-			if (t->state == TASK_WAITING && t->serial <= last)
+			if (t->state == TASK_WAITING && t->serial <= p->doomed_serial)
 				break;
 		if (t)
 			task_fail(t, ERR_INTERNAL, "workers do not start");
@@ -687,7 +707,7 @@ static void start_all(struct work_pool *p)
 	unsigned i;
 
 	if (p->n_bad_starts >= BAD_STARTS_MAX)
-		fail_waiting(p);
+		fail_doomed(p);
 	if (p->closing)
 		return;
 	if (!p->forker)

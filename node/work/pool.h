@@ -30,7 +30,8 @@ struct work_opts {
 	uint64_t idle_ms;	/* a stream's child without work this long is ended: 5000 */
 };
 
-/* Starts the zygote (posix_spawn of /proc/self/exe).  Fails with ERR_IO. */
+/* Starts the zygote (/proc/self/exe, with next to no environment) and ignores
+ * SIGPIPE for the process.  Fails with ERR_IO. */
 struct work_pool *work_pool_new(uv_loop_t *loop, const struct work_opts *opts, struct err *err);
 
 /* Entry of the zygote process: main() calls it when argv[1] is WORK_ZYGOTE_ARG.
@@ -69,16 +70,17 @@ struct work_stats {
 };
 
 struct work_cb {
-	/* A rendition is complete (from the last try only: all of them come just
-	 * before done when the task was retried). NULL for TASK_PROBE. */
+	/* A rendition: each once, in order, just before done, and only when all came
+	 * and the task succeeded.  NULL for TASK_PROBE. */
 	void (*rendition)(void *arg, const struct work_rendition *r);
 	/* The end; err NULL: all renditions came.  ERR_INVALID: bad input (also a
 	 * second crash on it), ERR_LIMIT, ERR_TIMEOUT, ERR_INTERNAL. */
 	void (*done)(void *arg, const struct work_stats *st, const struct err *err);
 };
 
-/* Queue a task.  NULL with ERR_BUSY when the queue is full.  Callbacks never run
- * inside; after work_task_cancel none runs. */
+/* Queue a task.  NULL with ERR_BUSY when the queue is full, ERR_LIMIT for an input
+ * above SEGMENT_BYTES_MAX, ERR_INVALID when the spec is no valid message.
+ * Callbacks never run inside; after work_task_cancel none runs. */
 struct work_task *work_task_start(struct work_pool *p, const struct work_spec *spec,
 				  const struct work_cb *cb, void *arg, struct err *err);
 void work_task_cancel(struct work_task *t);	/* kills the child if it is running */

@@ -95,6 +95,7 @@ static int warm_up(struct err *err)
 		return err_wrap(err, "warm-up");
 	if (n_threads() > 1 + SANITIZER_THREADS)
 		return err_set(err, ERR_INTERNAL, "threads are left after the warm-up");
+	malloc_trim(0);		/* every fork copies the page tables of what is kept */
 	return 0;
 }
 

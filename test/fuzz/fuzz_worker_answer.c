@@ -1,5 +1,6 @@
 /* Whatever a worker that was taken over can send to the node.  The first byte
- * chooses the task it was given and the size of the pieces that arrive. */
+ * chooses the task it was given and the pieces that arrive: by default a frame each,
+ * so that hello and the ends of tasks are not followed by more at once. */
 #include <assert.h>
 #include <stdint.h>
 
@@ -33,6 +34,13 @@ static void check(const struct work_result *r, const struct msg_task *t)
 		assert(r->done.reason[i] >= ' ' && r->done.reason[i] <= '~');
 }
 
+static size_t frame_len(const uint8_t *p, size_t left)
+{
+	size_t n = left < 4 ? left : ((size_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3]) + 9;
+
+	return n < left ? n : left;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct answer *a;
@@ -40,16 +48,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	enum answer_event ev;
 	struct work_result *r;
 	struct err err;
-	size_t at, n, piece;
+	size_t at, n, in_frame = 0;
 	uint32_t channel = 1;
 
 	if (len == 0)
 		return 0;
 	t = task_of(data[0]);
-	piece = data[0] & 4 ? 7 : 65536;
 	a = answer_new();
 	for (at = 1; at < len; at += n) {
-		n = len - at < piece ? len - at : piece;
+		if (in_frame == 0)
+			in_frame = data[0] & 8 ? len - at : frame_len(data + at, len - at);
+		n = data[0] & 4 && in_frame > 7 ? 7 : in_frame;
+		in_frame -= n;
 		if (answer_feed(a, data + at, n, &ev, &err) < 0)
 			break;
 		if (ev == ANSWER_DONE) {

@@ -69,7 +69,8 @@ static struct msg_refuse refuse(void)
 
 static struct msg_segment_header segment_header(void)
 {
-	return (struct msg_segment_header){ .session = 1, .sequence = UINT64_MAX, .fmp4 = true,
+	return (struct msg_segment_header){ .session = 1, .width = 1920, .height = 1080,
+		 .sequence = UINT64_MAX, .fmp4 = true,
 					    .discontinuity = true, .expected_ms = 2000 };
 }
 
@@ -213,6 +214,7 @@ static void fields_of_segments_and_tasks_are_all_carried(void **state)
 	ROUND_TRIP(segment_header, &h, &h2);
 	assert_true(h2.session == 1 && h2.sequence == UINT64_MAX && h2.fmp4 && h2.discontinuity);
 	assert_int_equal(h2.expected_ms, 2000);
+	assert_true(h2.width == 1920 && h2.height == 1080);
 	ROUND_TRIP(segment_trailer, &s, &s2);
 	assert_memory_equal(&s2.data_hash, &s.data_hash, 32);
 	assert_memory_equal(&s2.sig, &s.sig, 65);

@@ -52,8 +52,6 @@ static struct encoder *encode(const struct ladder_rung *rung, const char *preset
 	return e;
 }
 
-/* Without the SEI in which x264 names its settings: asm is among them in no
- * version, but a test must not depend on that. */
 static void assert_same_bytes(const struct encoder *a, const struct encoder *b)
 {
 	AVPacket *const *pa, *const *pb;

@@ -33,7 +33,7 @@ struct env {
 	bool closed;
 };
 
-static int64_t UNUSED now_ms(void)
+static UNUSED int64_t now_ms(void)
 {
 	struct timespec ts;
 
@@ -41,7 +41,7 @@ static int64_t UNUSED now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static void UNUSED env_start(struct env *e, const struct http_opts *opts)
+static UNUSED void env_start(struct env *e, const struct http_opts *opts)
 {
 	struct err err = { 0 };
 
@@ -58,7 +58,7 @@ static void on_env_closed(void *arg)
 	((struct env *)arg)->closed = true;
 }
 
-static void UNUSED env_stop(struct env *e)
+static UNUSED void env_stop(struct env *e)
 {
 	if (e->s)
 		http_server_close(e->s, 0, on_env_closed, e);
@@ -68,7 +68,7 @@ static void UNUSED env_stop(struct env *e)
 	assert_int_equal(uv_loop_close(&e->loop), 0);
 }
 
-static void UNUSED turn(struct env *e, int fd)
+static UNUSED void turn(struct env *e, int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
@@ -77,7 +77,7 @@ static void UNUSED turn(struct env *e, int fd)
 	uv_run(&e->loop, UV_RUN_NOWAIT);
 }
 
-static int UNUSED dial_with(struct env *e, int rcvbuf)
+static UNUSED int dial_with(struct env *e, int rcvbuf)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)e->port),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -90,13 +90,13 @@ static int UNUSED dial_with(struct env *e, int rcvbuf)
 	return fd;
 }
 
-static int UNUSED dial(struct env *e)
+static UNUSED int dial(struct env *e)
 {
 	return dial_with(e, 0);
 }
 
 /* Send all, running the loop while the socket is full. */
-static void UNUSED put_bytes(struct env *e, int fd, const void *data, size_t len)
+static UNUSED void put_bytes(struct env *e, int fd, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	int64_t end = now_ms() + PATIENCE_MS;
@@ -116,7 +116,7 @@ static void UNUSED put_bytes(struct env *e, int fd, const void *data, size_t len
 	assert_int_equal(len, 0);
 }
 
-static void UNUSED put_text(struct env *e, int fd, const char *s)
+static UNUSED void put_text(struct env *e, int fd, const char *s)
 {
 	put_bytes(e, fd, s, strlen(s));
 }
@@ -128,7 +128,7 @@ struct got {
 };
 
 /* Read until the peer closes or (need > 0) at least need bytes came. */
-static void UNUSED get_more(struct env *e, int fd, struct got *g, size_t need)
+static UNUSED void get_more(struct env *e, int fd, struct got *g, size_t need)
 {
 	int64_t end = now_ms() + PATIENCE_MS;
 	char part[65536];
@@ -156,7 +156,7 @@ static void UNUSED get_more(struct env *e, int fd, struct got *g, size_t need)
 }
 
 /* One answer with a Content-Length (or none: only its head). */
-static char *UNUSED get_answer(struct env *e, int fd)
+static UNUSED char *get_answer(struct env *e, int fd)
 {
 	struct got g = { 0 };
 	char *end = NULL, *len;
@@ -173,7 +173,7 @@ static char *UNUSED get_answer(struct env *e, int fd)
 }
 
 /* Everything the server says to these bytes until it closes. */
-static char *UNUSED talk_bytes(struct env *e, const void *data, size_t len, size_t *got_len)
+static UNUSED char *talk_bytes(struct env *e, const void *data, size_t len, size_t *got_len)
 {
 	struct got g = { 0 };
 	int fd = dial(e);
@@ -186,17 +186,17 @@ static char *UNUSED talk_bytes(struct env *e, const void *data, size_t len, size
 	return g.data;
 }
 
-static char *UNUSED talk(struct env *e, const char *s)
+static UNUSED char *talk(struct env *e, const char *s)
 {
 	return talk_bytes(e, s, strlen(s), NULL);
 }
 
-static int UNUSED status_of(const char *answer)
+static UNUSED int status_of(const char *answer)
 {
 	return strncmp(answer, "HTTP/1.1 ", 9) == 0 ? atoi(answer + 9) : 0;
 }
 
-static const char *UNUSED body_of(const char *answer)
+static UNUSED const char *body_of(const char *answer)
 {
 	const char *p = strstr(answer, "\r\n\r\n");
 
@@ -204,7 +204,7 @@ static const char *UNUSED body_of(const char *answer)
 }
 
 /* Status of a request that ends its connection. */
-static int UNUSED ask(struct env *e, const char *s)
+static UNUSED int ask(struct env *e, const char *s)
 {
 	char *a = talk(e, s);
 	int status = status_of(a);
@@ -213,7 +213,7 @@ static int UNUSED ask(struct env *e, const char *s)
 	return status;
 }
 
-static void UNUSED wait_for_true(struct env *e, const bool *flag)
+static UNUSED void wait_for_true(struct env *e, const bool *flag)
 {
 	int64_t end = now_ms() + PATIENCE_MS;
 

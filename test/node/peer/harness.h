@@ -218,6 +218,7 @@ static const struct peer_limits quick = {
 	.handshake_ms = 5000,
 	.ping_ms = 20,
 	.dead_ms = 5000,
+	.stall_ms = 10000,
 };
 
 static inline struct world *world_new(const struct peer_limits *l)

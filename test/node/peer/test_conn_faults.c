@@ -463,8 +463,8 @@ static void forged_record_ends_the_connection(void **state)
 
 	liar_send_record(l, junk, sizeof(junk));
 	liar_expects_close(l, ERR_INVALID, "decrypt");
+	world_free(w);		/* while it still lingers */
 	liar_free(l);
-	world_free(w);
 }
 
 static void one_byte_at_a_time_is_understood(void **state)
@@ -535,8 +535,10 @@ static void any_byte_is_a_sign_of_life(void **state)
 	lim.dead_ms = 150;
 	w = world_listening(&lim);
 	l = liar_ready(w, 0);
-	for (until = clock_mono_ms() + 400; clock_mono_ms() < until; )
+	for (until = clock_mono_ms() + 400; clock_mono_ms() < until; ) {
 		liar_frame(l, 100, 0, NULL, 0);
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+	}
 	assert_int_equal(w->b.n_closed, 0);
 	liar_free(l);
 	world_free(w);
@@ -556,6 +558,50 @@ static void our_own_long_pause_is_not_held_against_the_peer(void **state)
 	for (until = clock_mono_ms() + 60; clock_mono_ms() < until; )
 		uv_run(&w->loop, UV_RUN_NOWAIT);
 	assert_int_equal(w->a.n_closed + w->b.n_closed, 0);
+	world_free(w);
+}
+
+static void peer_that_sends_but_never_reads_is_given_up(void **state)
+{
+	struct peer_limits lim = quick;
+	struct world *w;
+	struct liar *l;
+
+	lim.stall_ms = 60;
+	w = world_listening(&lim);
+	l = liar_ready(w, 1u << 30);
+	send_data(open_channel(&w->b), 40u << 20);
+	while (!w->b.n_closed) {
+		liar_frame(l, 100, 0, NULL, 0);
+		uv_run(&w->loop, UV_RUN_NOWAIT);
+	}
+	assert_int_equal(w->b.err.code, ERR_TIMEOUT);
+	assert_non_null(strstr(w->b.err.msg, "does not read"));
+	liar_free(l);
+	world_free(w);
+}
+
+static void closed_channel_that_nobody_reads_is_dropped(void **state)
+{
+	struct peer_limits lim = quick;
+	struct world *w;
+	struct end *e;
+
+	lim.stall_ms = 60;
+	lim.max_channels = 1;
+	w = world_listening(&lim);
+	dial(w);
+	spin_until(w, w->a.n_ready);
+	w->b.hold = true;
+	e = open_channel(&w->a);
+	send_data(e, 3u << 20);
+	close_end(e);
+	assert_null(peer_channel_open(w->a.conn, &channel_cb, e, NULL));
+	spin_until(w, w->b.n_ends && w->b.ends[0].n_closed);
+	assert_int_equal(w->b.ends[0].err.code, ERR_TIMEOUT);
+	e = open_channel(&w->a);
+	send_msg(e, 1, "x");
+	spin_until(w, w->b.n_ends == 2 && w->b.ends[1].n_msgs);
 	world_free(w);
 }
 
@@ -632,6 +678,8 @@ int main(void)
 		cmocka_unit_test(silent_peer_is_dead_within_its_time),
 		cmocka_unit_test(any_byte_is_a_sign_of_life),
 		cmocka_unit_test(our_own_long_pause_is_not_held_against_the_peer),
+		cmocka_unit_test(peer_that_sends_but_never_reads_is_given_up),
+		cmocka_unit_test(closed_channel_that_nobody_reads_is_dropped),
 		cmocka_unit_test(flood_of_pings_costs_no_memory),
 		cmocka_unit_test(last_words_are_read_though_writing_fails),
 	};

@@ -107,7 +107,8 @@ static void rig_on_closed(void *arg)
 
 static inline void rig_free(struct rig *r)
 {
-	work_pool_close(r->pool, rig_on_closed, r);
+	if (!r->closed)
+		work_pool_close(r->pool, rig_on_closed, r);
 	rig_wait(r, &r->closed);
 	uv_close((uv_handle_t *)&r->patience, NULL);
 	uv_run(&r->loop, UV_RUN_DEFAULT);

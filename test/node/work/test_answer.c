@@ -362,6 +362,36 @@ static void rendition_above_the_limit_is_refused(void **state)
 	expect_refused(a, &b, ERR_LIMIT, "above");
 }
 
+static void renditions_above_the_limit_together_are_refused(void **state)
+{
+	struct answer *a = at_work(TASK_TRANSCODE, PROFILES_MAX);
+	struct msg_rendition_trailer t;
+	enum answer_event ev;
+	struct buf b;
+	uint32_t i;
+	size_t n;
+
+	buf_init(&b, 1 << 20);
+	for (i = 0; i < 4; i++) {
+		buf_clear(&b);
+		add_header(&b, i);
+		assert_int_equal(answer_feed(a, b.data, b.len, &ev, NULL), 0);
+		buf_clear(&b);
+		add_data(&b, FRAME_PAYLOAD_MAX);
+		for (n = 0; n < RENDITION_BYTES_MAX; n += FRAME_PAYLOAD_MAX)
+			assert_int_equal(answer_feed(a, b.data, b.len, &ev, NULL), 0);
+		buf_clear(&b);
+		t = good_trailer(i);
+		t.len = RENDITION_BYTES_MAX;
+		add_trailer(&b, &t);
+		assert_int_equal(answer_feed(a, b.data, b.len, &ev, NULL), 0);
+	}
+	buf_clear(&b);
+	add_header(&b, 4);
+	add_data(&b, 1);
+	expect_refused(a, &b, ERR_LIMIT, "together");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +404,7 @@ int main(void)
 		cmocka_unit_test(foreign_frames_are_refused),
 		cmocka_unit_test(trailer_must_fit_what_came_and_what_was_asked),
 		cmocka_unit_test(rendition_above_the_limit_is_refused),
+		cmocka_unit_test(renditions_above_the_limit_together_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

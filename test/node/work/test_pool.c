@@ -2,6 +2,10 @@
 #include "test/node/work/pool_rig.h"
 #include "test/node/work/fake_ladder.h"
 
+#include <sys/resource.h>
+
+#include "base/log.h"
+
 static struct work_opts opts_of(unsigned n_workers, unsigned max_queue, uint64_t idle_ms)
 {
 	struct work_opts o = rig_opts;
@@ -437,6 +441,68 @@ static void callbacks_may_cancel(void **state)
 	rig_free(r);
 }
 
+struct chain {
+	struct job job;
+	unsigned n_left;
+	bool over;
+};
+
+static void on_done_start_next(void *arg, const struct work_stats *st, const struct err *err)
+{
+	struct chain *c = arg;
+	struct blob *in = blob_new("echo", 4, NULL);
+	struct work_spec spec = rig_spec("a", in, 20000);
+	static const struct work_cb cb = { .done = on_done_start_next };
+
+	c->job.err.code = err ? err->code : ERR_NONE;
+	if (c->n_left-- > 0)
+		assert_non_null(work_task_start(c->job.rig->pool, &spec, &cb, c, NULL));
+	else
+		c->over = true;
+	blob_unref(in);
+}
+
+static void callbacks_may_start_tasks(void **state)
+{
+	struct rig *r = rig_new(&rig_opts);
+	struct chain c = { .job.rig = r, .n_left = 20 };
+
+	on_done_start_next(&c, NULL, NULL);
+	rig_wait(r, &c.over);
+	assert_int_equal(c.job.err.code, ERR_NONE);
+	assert_int_equal(stats_of(r).n_done, 20);
+	rig_free(r);
+}
+
+static void on_done_close(void *arg, const struct work_stats *st, const struct err *err)
+{
+	struct job *j = arg;
+	struct blob *in = blob_new("echo", 4, NULL);
+	struct work_spec spec = rig_spec("a", in, 20000);
+
+	j->ended = true;
+	work_pool_close(j->rig->pool, rig_on_closed, j->rig);
+	assert_null(work_task_start(j->rig->pool, &spec, &job_cbs, j, &j->err));
+	blob_unref(in);
+}
+
+static void callbacks_may_close_the_pool(void **state)
+{
+	static const struct work_cb cb = { .done = on_done_close };
+	struct rig *r = rig_new(&rig_opts);
+	struct blob *in = blob_new("echo", 4, NULL);
+	struct work_spec spec = rig_spec("a", in, 20000);
+	struct job closes = { .rig = r }, other;
+
+	assert_non_null(work_task_start(r->pool, &spec, &cb, &closes, NULL));
+	job_begin(&other, r, "b", "spin");
+	rig_wait(r, &r->closed);
+	assert_int_equal(closes.err.code, ERR_BUSY);
+	assert_int_equal(other.err.code, ERR_INTERNAL);
+	blob_unref(in);
+	rig_free(r);
+}
+
 static void zygote_that_dies_is_replaced_and_its_tasks_go_on(void **state)
 {
 	struct rig *r = rig_new(&rig_opts);
@@ -456,6 +522,74 @@ static void zygote_that_dies_is_replaced_and_its_tasks_go_on(void **state)
 	assert_int_not_equal(other, zygote);
 	job_fini(&runs);
 	job_fini(&waits);
+	rig_free(r);
+}
+
+static void zygote_that_is_stuck_is_replaced(void **state)
+{
+	struct rig *r;
+	struct job j;
+	int zygote, other;
+
+	if (!getenv("TEST_LONG"))
+		skip();		/* 3 s of waiting for a hello */
+	r = rig_new(&rig_opts);
+	pid_of(r, "a", &zygote);
+	signal_one(zygote, SIGSTOP);
+	job_run(&j, r, "a", "crash");
+	assert_int_equal(j.err.code, ERR_INVALID);
+	pid_of(r, "a", &other);
+	assert_int_not_equal(other, zygote);
+	wait_gone(r, zygote);
+	rig_free(r);
+}
+
+static void workers_that_never_come_up_fail_tasks_until_they_do(void **state)
+{
+	char *lang = getenv("LANG") ? strdup(getenv("LANG")) : NULL;
+	struct rig *r;
+	struct job j;
+	int i;
+
+	setenv("LANG", "no-ladder", 1);
+	r = rig_new(&rig_opts);
+	job_run(&j, r, "a", "echo");
+	assert_int_equal(j.err.code, ERR_INTERNAL);
+	assert_string_equal(j.err.msg, "workers do not start");
+	assert_int_equal(j.st.n_tries, 0);
+	if (lang)
+		setenv("LANG", lang, 1);
+	else
+		unsetenv("LANG");
+	free(lang);
+	/* The start that was under way when the first task failed fails, too. */
+	for (i = 0; i < 2 && j.err.code != ERR_NONE; i++)
+		job_run(&j, r, "a", "echo");
+	assert_int_equal(j.err.code, ERR_NONE);
+	job_fini(&j);
+	rig_free(r);
+}
+
+static void lack_of_descriptors_is_waited_out(void **state)
+{
+	struct rig *r = rig_new(&rig_opts);
+	struct rlimit old, few;
+	struct job j;
+
+	pid_of(r, "a", NULL);
+	pid_of(r, "b", NULL);
+	getrlimit(RLIMIT_NOFILE, &old);
+	few = old;
+	few.rlim_cur = 3;
+	job_begin(&j, r, "a", "crash");
+	setrlimit(RLIMIT_NOFILE, &few);
+	rig_pause(r, 120);
+	assert_false(j.ended);
+	setrlimit(RLIMIT_NOFILE, &old);
+	rig_wait(r, &j.ended);
+	assert_int_equal(j.err.code, ERR_INVALID);
+	assert_int_equal(j.st.n_tries, 2);
+	job_fini(&j);
 	rig_free(r);
 }
 
@@ -596,7 +730,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(cancelled_tasks_say_nothing_and_free_their_worker),
 		cmocka_unit_test(cancel_in_every_state),
 		cmocka_unit_test(callbacks_may_cancel),
+		cmocka_unit_test(callbacks_may_start_tasks),
+		cmocka_unit_test(callbacks_may_close_the_pool),
 		cmocka_unit_test(zygote_that_dies_is_replaced_and_its_tasks_go_on),
+		cmocka_unit_test(zygote_that_is_stuck_is_replaced),
+		cmocka_unit_test(workers_that_never_come_up_fail_tasks_until_they_do),
+		cmocka_unit_test(lack_of_descriptors_is_waited_out),
 		cmocka_unit_test(terminal_signals_do_not_end_workers),
 		cmocka_unit_test(close_ends_tasks_and_leaves_no_process),
 		cmocka_unit_test(close_before_anything_came_up),
@@ -608,5 +747,6 @@ int main(int argc, char **argv)
 		return work_zygote_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], DOOMED_ARG) == 0)
 		return doomed_node();
+	log_setup(LOG_ERROR, false);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
