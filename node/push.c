@@ -411,7 +411,8 @@ static void use_grant(struct push_req *q, const char *name, const struct profile
 
 	memcpy(q->work_key, "push/", 5);
 	hex_fmt(q->work_key + 5, h.b, sizeof(h.b));
-	snprintf(q->name, sizeof(q->name), "%s", name);
+	if (name != q->name)	/* the verdict may just repeat what was asked */
+		snprintf(q->name, sizeof(q->name), "%s", name);
 	if (profiles && !q->has_profiles) {
 		q->has_profiles = true;
 		q->profiles = *profiles;

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { run, sleep, test, until } from './lib/harness.mjs';
+import { parallel, run, sleep, test, until } from './lib/harness.mjs';
 import { Node } from './lib/node.mjs';
 import { pieces, publish, source } from './lib/media.mjs';
 import { put } from './lib/push.mjs';
+
+parallel(3);
 
 const split = (addr) => {
 	const at = addr.lastIndexOf(':');

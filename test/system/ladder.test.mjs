@@ -14,7 +14,8 @@ test('the default ladder of a 720p stream comes through whole', async (t) => {
 	assert.equal((await publish(t, file, n.rtmp('cam')).over).code, 0);
 	await rec.settle();
 	const names = ['P144p30fps16x9', 'P240p30fps16x9', 'P360p30fps16x9', 'P720p30fps16x9'];
-	const src = await rec.check({ fps: 30, audioFrame90k: 90000 * 1024 / 48000, renditions: names });
+	// These presets ask for 30/1: RTMP's whole milliseconds go back onto that grid.
+	const src = await rec.check({ fps: 30, audioFrame90k: 90000 * 1024 / 48000, renditions: names, slack90k: 90 });
 
 	checkAgainst(await packets(file), src.segments);
 	const sizes = names.map((x) => rec.get(x).info.resolution).map((r) => `${r.width}x${r.height}`);
@@ -31,5 +32,5 @@ test('without -transcodingOptions a node makes its own default ladder', async (t
 	const made = [...rec.renditions.keys()].filter((x) => x !== 'source');
 
 	assert.ok(made.length >= 2, `renditions: ${made}`);
-	await rec.check({ fps: 30, renditions: made, otherFps: true });
+	await rec.check({ fps: 30, renditions: made });
 }, { limitS: 120 });

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { program, random, run, sleep, slow, test, until } from './lib/harness.mjs';
+import { parallel, program, random, run, sleep, slow, test, until } from './lib/harness.mjs';
 import { isAlive, Node } from './lib/node.mjs';
 import { Recorder } from './lib/hls.mjs';
 import { publish, source } from './lib/media.mjs';
+
+parallel(2);
 
 const lpnode = (args, env = {}) => run(program, args, { anyCode: true, limitS: 20,
 	env: { ...process.env, ...env } });

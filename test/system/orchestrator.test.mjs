@@ -1,10 +1,12 @@
 // A broadcaster and orchestrators as separate processes over the peer wire, and what
 // viewers notice when an orchestrator dies: nothing.
 import assert from 'node:assert/strict';
-import { note, random, sleep, test, until } from './lib/harness.mjs';
+import { note, parallel, random, sleep, test, until } from './lib/harness.mjs';
 import { Node } from './lib/node.mjs';
 import { checkAgainst, Recorder } from './lib/hls.mjs';
 import { packets, publish, source } from './lib/media.mjs';
+
+parallel(2);
 
 const AUDIO_48K = 90000 * 1024 / 48000;
 

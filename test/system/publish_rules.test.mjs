@@ -4,10 +4,12 @@ import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
-import { program, run, sleep, test, until } from './lib/harness.mjs';
+import { parallel, program, run, sleep, test, until } from './lib/harness.mjs';
 import { Node } from './lib/node.mjs';
 import { Recorder } from './lib/hls.mjs';
 import { packets, publish, source } from './lib/media.mjs';
+
+parallel(3);
 
 const LADDER = [{ name: 'low', width: 256, height: 144, bitrate: 150000 }];
 const isLive = (n, name) => until(`${name} is live`,

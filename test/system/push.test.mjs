@@ -4,11 +4,13 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { run, test } from './lib/harness.mjs';
+import { parallel, run, test, until } from './lib/harness.mjs';
 import { Node } from './lib/node.mjs';
 import { Recorder } from './lib/hls.mjs';
 import { decodes, firstNals, packets, pieces, source } from './lib/media.mjs';
 import { parts, put } from './lib/push.mjs';
+
+parallel(2);
 
 const MULTI = { Accept: 'multipart/mixed', 'Content-Resolution': '320x180' };
 const times = (list) => list.map((p) => Math.round(p.pts)).sort((a, b) => a - b);
@@ -120,6 +122,8 @@ test('ffmpeg -f hls -method PUT pushes a stream', async (t) => {
 	await run('ffmpeg', ['-nostdin', '-v', 'error', '-re', '-i', file, '-c', 'copy', '-f', 'hls',
 		'-hls_time', '2', '-method', 'PUT', '-hls_segment_filename', n.url('/live/cam/%d.ts'),
 		n.url('/live/cam/index.m3u8')], { anyCode: true });
+	// ffmpeg does not wait for the answer to its last PUT.
+	await until('all are through', async () => (await n.stream('cam'))?.renditions[1]?.segments === 4, 10000);
 	await rec.stop();
 	assert.equal(rec.get('source').segments.length, 4);
 	assert.equal(rec.get('mid').segments.length, 4);

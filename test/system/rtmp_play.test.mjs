@@ -1,9 +1,11 @@
 // RTMP players: ffmpeg, GStreamer, librtmp.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { run, sleep, test, until } from './lib/harness.mjs';
+import { parallel, run, sleep, test, until } from './lib/harness.mjs';
 import { Node } from './lib/node.mjs';
 import { packets, publish, source } from './lib/media.mjs';
+
+parallel(3);
 
 async function live(t, o = {}) {
 	const n = await Node.start(t, { ladder: [{ name: 'low', width: 256, height: 144, bitrate: 150000 }] });

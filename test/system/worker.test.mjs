@@ -109,7 +109,7 @@ test('workers are confined: no new privileges, a system call filter, no descript
 		});
 
 		assert.ok(fds.filter((f) => f.startsWith('socket:')).length <= 2, `sockets of a worker: ${fds}`);
-		assert.ok(!fds.some((f) => f.startsWith(n.dir)), `files of a worker: ${fds}`);
+		assert.ok(!fds.some((f) => f.startsWith(`${n.dir}/`)), `files of a worker: ${fds}`);
 	}
 	ff.kill('SIGKILL');
 });

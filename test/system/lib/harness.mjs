@@ -1,5 +1,6 @@
 // A tiny TAP harness.  test(name, fn) registers; the tests of a file run one after
-// the other, each with a deadline; what a test started is ended with it.
+// the other (or a few at once: most of them wait for media time to pass), each with a
+// deadline; what a test started is ended with it.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -29,6 +30,10 @@ export const note = (s) => out(String(s).replace(/^/gm, '# '));
 
 class Skip extends Error {}
 const tests = [];
+let atOnce = 1;
+
+/* The tests of this file do not disturb each other: run n at once. */
+export function parallel(n) { atOnce = n; }
 
 /* opts.limitS: its deadline in seconds, 90 if not said. */
 export function test(name, fn, opts = {}) {
@@ -178,8 +183,16 @@ async function runAll() {
 	let good = true;
 
 	note(`seed ${seed}`);
-	for (let i = 0; i < chosen.length; i++)
-		good = await runOne(chosen[i], i + 1) && good;
+	const n = Number(process.env.AT_ONCE || atOnce);
+	let next = 0;
+
+	await Promise.all(Array.from({ length: n }, async () => {
+		while (next < chosen.length) {
+			const i = next++;
+
+			good = await runOne(chosen[i], i + 1) && good;
+		}
+	}));
 	out(`1..${chosen.length}`);
 	process.exit(good ? 0 : 1);
 }

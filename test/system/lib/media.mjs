@@ -87,13 +87,15 @@ export async function packets(file) {
 	return result;
 }
 
-/* Decode all of it; throws with ffmpeg's words on the least complaint. */
+/* Decode all of it; throws with ffmpeg's words on the least complaint.  Returns the
+ * number of video frames. */
 export async function decodes(file, args = []) {
-	const end = await run('ffmpeg', ['-nostdin', '-v', 'error', '-xerror', ...args, '-i', file,
+	const end = await run('ffmpeg', ['-nostdin', '-v', 'error', '-xerror', '-progress', 'pipe:1', ...args, '-i', file,
 		'-f', 'null', '-'], { anyCode: true });
 
 	if (end.code !== 0 || end.stderr.trim())
 		throw new Error(`${path.basename(file)} does not decode cleanly: ${end.stderr.slice(0, 500)}`);
+	return Number(/^frame=(\d+)(?![\s\S]*^frame=)/m.exec(end.stdout)?.[1] ?? 0);
 }
 
 /* NAL types of the first access unit of a TS file's H.264 stream. */
