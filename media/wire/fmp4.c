@@ -199,7 +199,7 @@ static void add_tkhd(struct buf *b, uint32_t id, const struct track_config *c)
 
 	zeros(b, 8);
 	buf_add_u32(b, id);
-	zeros(b, 16);
+	zeros(b, 18);					/* duration unknown, layer 0 */
 	buf_add_u16(b, video ? 0 : 1);			/* alternate group */
 	buf_add_u16(b, video ? 0 : 0x100);		/* volume */
 	zeros(b, 2);

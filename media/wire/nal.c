@@ -103,29 +103,32 @@ static bool is_slice_type(enum codec codec, uint8_t first)
 	return (first >> 1 & 63) < 32;
 }
 
-bool nal_has_idr(enum codec codec, const uint8_t *data, size_t len, int len_size)
+enum au_kind nal_au_kind(enum codec codec, const uint8_t *data, size_t len, int len_size)
 {
+	enum au_kind kind = AU_BAD;
 	const uint8_t *nal;
 	size_t pos = 0;
-	bool seen_slice = false, idr = false;
 	long n;
 
-	if (codec != CODEC_H264 && codec != CODEC_HEVC)
-		return false;
 	for (;;) {
 		n = len_size ? nal_next_prefixed(data, len, len_size, &pos, &nal)
 			     : nal_next_annexb(data, len, &pos, &nal);
 		if (n <= 0)
-			return n == 0 && idr;
-		if (seen_slice || !is_slice_type(codec, nal[0]))
+			return n == 0 ? kind : AU_BAD;
+		if (kind != AU_BAD || !is_slice_type(codec, nal[0]))
 			continue;
 		/* All slices of a picture agree.  Annex B shows no damage further on,
 		 * so its rest need not be searched. */
-		seen_slice = true;
-		idr = is_idr_type(codec, nal[0]);
+		kind = is_idr_type(codec, nal[0]) ? AU_IDR : AU_PLAIN;
 		if (len_size == 0)
-			return idr;
+			return kind;
 	}
+}
+
+bool nal_has_idr(enum codec codec, const uint8_t *data, size_t len, int len_size)
+{
+	return (codec == CODEC_H264 || codec == CODEC_HEVC) &&
+	       nal_au_kind(codec, data, len, len_size) == AU_IDR;
 }
 
 /* Removes emulation prevention bytes (7.3.1).  to has room for len. */

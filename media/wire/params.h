@@ -41,6 +41,11 @@ bool params_add_annexb(struct buf *b, const struct track_config *c);
 long nal_next_prefixed(const uint8_t *data, size_t len, int len_size, size_t *pos, const uint8_t **nal);
 long nal_next_annexb(const uint8_t *data, size_t len, size_t *pos, const uint8_t **nal);
 
+/* What an access unit (length-prefixed, or Annex B with len_size 0) is.  Annex B is
+ * looked at up to its first slice. */
+enum au_kind { AU_BAD /* damaged, or no slice in it */, AU_PLAIN, AU_IDR };
+enum au_kind nal_au_kind(enum codec codec, const uint8_t *data, size_t len, int len_size);
+
 /* Does this access unit (length-prefixed, or Annex B with len_size 0) hold an IDR
  * (H.264 type 5; HEVC 16..21)?  Damaged units say no. */
 bool nal_has_idr(enum codec codec, const uint8_t *data, size_t len, int len_size);

@@ -23,7 +23,7 @@
 #define PCR_FILL_MAX 200		/* such packets for one gap: 20 s */
 #define GROUP_90K 9000			/* audio of one PES packet */
 #define GROUP_BYTES 8192
-#define GROUP_GAP_90K 1800		/* a hole in the audio begins a new PES packet */
+#define GROUP_GAP_90K 180		/* a hole in the audio (over 2 ms) begins a new PES packet */
 
 enum { AF_DISCONTINUITY = 0x80, AF_RANDOM_ACCESS = 0x40, AF_PCR = 0x10 };
 
