@@ -69,6 +69,7 @@ struct node {
 	int lock_fd;
 	char *token;
 	const char *roles[ROLES_MAX + 1];
+	char *evidence_path;
 	struct profile_list profiles;
 	struct stats stats;
 	struct status status;
@@ -272,7 +273,9 @@ static int start_orchestrator(struct node *n, struct err *err)
 		.codec_profile = ladder_codec_profile(),
 	};
 
-	n->orch = orchestrator_new(n->peers, n->pool, n->signer, &n->stats, &oo);
+	n->evidence_path = xasprintf("%s/evidence.jsonl", n->o->datadir);
+	oo.evidence_path = n->evidence_path;
+	n->orch = orchestrator_new(&n->loop, n->peers, n->pool, n->signer, &n->stats, &oo);
 	if (orchestrator_listen(n->orch, n->o->listen_addr, err) < 0)
 		return err_wrap(err, "-listenAddr %s", n->o->listen_addr);
 	return 0;
@@ -565,6 +568,7 @@ static void free_all(struct node *n)
 	if (n->token)
 		secret_wipe(n->token, strlen(n->token));
 	free(n->token);
+	free(n->evidence_path);
 	close(n->lock_fd);
 }
 
