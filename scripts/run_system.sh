@@ -1,7 +1,8 @@
 #!/bin/sh
 # run_system.sh BUILD [SANBUILD [PATTERN]]: runs test/system/*.test.mjs, two at a time.
 # With SANBUILD its sanitized lpnode is used, except by files that say
-# "// binary: plain" (BUILD's) or "// binary: both" (once each).
+# "// binary: plain" (BUILD's) or "// binary: both" (once each).  A file that says
+# "// alone" needs the whole machine: it runs first, by itself.
 set -u
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -12,11 +13,13 @@ logs=$build/system
 mkdir -p "$logs"
 rm -f "$logs"/*.log "$logs"/*.code
 
-# Lines of "name kind build".
+# list_runs alone|others: lines of "name kind build".
 list_runs() {
 	for file in test/system/*.test.mjs; do
 		name=$(basename "$file" .test.mjs)
 		case $name in *"$pattern"*) ;; *) continue ;; esac
+		grep -q '^// alone' "$file" && group=alone || group=others
+		[ $group = "$1" ] || continue
 		wants=$(sed -n 's|^// binary: ||p' "$file" | head -n 1)
 		if [ -z "$san" ] || [ "$wants" = plain ]; then echo "$name plain $build"
 		elif [ "$wants" = both ]; then echo "$name plain $build"; echo "$name san $san"
@@ -25,7 +28,8 @@ list_runs() {
 	done
 }
 
-list_runs | xargs -P "${SYSTEM_JOBS:-2}" -n 3 scripts/run_system_one.sh "$logs"
+list_runs alone | xargs -r -n 3 scripts/run_system_one.sh "$logs"
+list_runs others | xargs -r -P "${SYSTEM_JOBS:-2}" -n 3 scripts/run_system_one.sh "$logs"
 
 for code in "$logs"/*.code; do
 	log=${code%.code}.log
