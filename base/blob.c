@@ -25,31 +25,63 @@ static int write_all(int fd, const uint8_t *p, size_t len)
 	return 0;
 }
 
-struct blob *blob_new(const void *data, size_t len, struct err *err)
+int blob_writer_open(struct blob_writer *w, struct err *err)
 {
-	struct blob *b;
-	void *map = NULL;
-	int fd = memfd_create("lpnode-media", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	*w = (struct blob_writer){ .fd = memfd_create("lpnode-media", MFD_CLOEXEC | MFD_ALLOW_SEALING) };
+	if (w->fd < 0)
+		return err_set(err, ERR_IO, "memfd: %s", strerror(errno));
+	w->open = true;
+	return 0;
+}
 
-	if (fd < 0) {
-		err_set(err, ERR_IO, "memfd: %s", strerror(errno));
-		return NULL;
-	}
-	if (write_all(fd, data, len) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+int blob_writer_add(struct blob_writer *w, const void *data, size_t len, struct err *err)
+{
+	if (write_all(w->fd, data, len) < 0)
+		return err_set(err, ERR_IO, "memfd of %zu bytes: %s", w->len + len, strerror(errno));
+	w->len += len;
+	return 0;
+}
+
+void blob_writer_drop(struct blob_writer *w)
+{
+	if (w->open)
+		close(w->fd);
+	w->open = false;
+}
+
+struct blob *blob_writer_finish(struct blob_writer *w, struct err *err)
+{
+	void *map = NULL;
+	struct blob *b;
+
+	if (fcntl(w->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
 		goto fail;
-	if (len > 0) {
-		map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+	if (w->len > 0) {
+		map = mmap(NULL, w->len, PROT_READ, MAP_SHARED, w->fd, 0);
 		if (map == MAP_FAILED)
 			goto fail;
 	}
 	b = xcalloc(1, sizeof(*b));
-	*b = (struct blob){ .data = map, .len = len, .fd = fd, .refs = 1 };
+	*b = (struct blob){ .data = map, .len = w->len, .fd = w->fd, .refs = 1 };
+	w->open = false;
 	return b;
 fail:
-	err_set(err, ERR_IO, "memfd of %zu bytes: %s", len, strerror(errno));
-	close(fd);
+	err_set(err, ERR_IO, "memfd of %zu bytes: %s", w->len, strerror(errno));
+	blob_writer_drop(w);
 	return NULL;
+}
+
+struct blob *blob_new(const void *data, size_t len, struct err *err)
+{
+	struct blob_writer w;
+
+	if (blob_writer_open(&w, err) < 0)
+		return NULL;
+	if (blob_writer_add(&w, data, len, err) < 0) {
+		blob_writer_drop(&w);
+		return NULL;
+	}
+	return blob_writer_finish(&w, err);
 }
 
 struct blob *blob_from_heap(uint8_t *data, size_t len)

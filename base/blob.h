@@ -1,5 +1,6 @@
 #ifndef LP_BASE_BLOB_H
 #define LP_BASE_BLOB_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 struct err;
@@ -21,6 +22,23 @@ struct blob {
  * descriptor left).  Returns one reference, or NULL.
  */
 struct blob *blob_new(const void *data, size_t len, struct err *err);
+
+/*
+ * A blob whose bytes come in pieces: they go straight into the memfd, so nothing
+ * else is held meanwhile.  Zeroed (or after finish or drop): nothing is open.
+ */
+struct blob_writer {
+	bool open;
+	int fd;
+	size_t len;
+};
+/* Fails with ERR_IO. */
+int blob_writer_open(struct blob_writer *w, struct err *err);
+/* Append.  Fails with ERR_IO: what is there is no longer whole, drop it. */
+int blob_writer_add(struct blob_writer *w, const void *data, size_t len, struct err *err);
+/* Seal it.  Returns one reference; NULL with ERR_IO.  w is empty then in any case. */
+struct blob *blob_writer_finish(struct blob_writer *w, struct err *err);
+void blob_writer_drop(struct blob_writer *w);	/* nothing open is fine */
 
 /* Take over malloc'ed data (freed with the last reference).  fd is -1. */
 struct blob *blob_from_heap(uint8_t *data, size_t len);

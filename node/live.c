@@ -62,7 +62,8 @@ struct live {
 	bool push;
 	int64_t since_wall_ms, changed_ms;	/* first publish; last change of state or push */
 	struct segmenter *seg;		/* owned; NULL for pushed streams */
-	struct buf cur;			/* the segment being cut */
+	struct blob_writer cur;		/* the segment being cut */
+	struct err cur_err;		/* why it cannot be whole; code ERR_NONE: it can */
 	struct sha256 *sha;		/* of cur */
 	struct tc_session *tc;		/* owned; NULL: source only (so far) */
 	struct tc_segment *cur_tc;	/* of cur */
@@ -312,7 +313,9 @@ static void on_begin(void *arg, const struct segment_info *info)
 		.discontinuity = info->discontinuity, .width = info->width, .height = info->height,
 	};
 
-	buf_clear(&l->cur);
+	blob_writer_drop(&l->cur);
+	l->cur_err.code = ERR_NONE;
+	blob_writer_open(&l->cur, &l->cur_err);
 	sha256_reset(l->sha);
 	l->cur_tc = NULL;
 	if (info->independent)
@@ -323,10 +326,15 @@ static void on_data(void *arg, const uint8_t *data, size_t len)
 {
 	struct live *l = arg;
 
-	buf_add(&l->cur, data, len);
+	if (l->cur_err.code == ERR_NONE && l->cur.len + len > SEGMENT_BYTES_CAP)
+		err_set(&l->cur_err, ERR_LIMIT, "segment above %u bytes", SEGMENT_BYTES_CAP);
+	if (l->cur_err.code != ERR_NONE)
+		return;
+	blob_writer_add(&l->cur, data, len, &l->cur_err);
+	if (!l->cur_tc)
+		return;
 	sha256_add(l->sha, data, len);
-	if (l->cur_tc)
-		tc_segment_data(l->cur_tc, data, len);
+	tc_segment_data(l->cur_tc, data, len);
 }
 
 static void on_end(void *arg, const struct segment_info *info)
@@ -335,20 +343,14 @@ static void on_end(void *arg, const struct segment_info *info)
 	/* The first of all continues nothing, and breaks nothing. */
 	bool discontinuity = info->discontinuity && l->source.n_segments > 0;
 	int64_t wall = place(l, info->discontinuity, info->duration_90k, false);
-	struct err err = { 0 };
 	struct tc_facts facts;
 	struct blob *data = NULL;
 
-	if (l->cur.failed)
-		err_set(&err, ERR_LIMIT, "segment above %u bytes", SEGMENT_BYTES_CAP);
-	else
-		data = blob_new(l->cur.data, l->cur.len, &err);
-	/* The buffer is as big as the biggest segment: do not keep it between streams' bursts. */
-	if (l->cur.cap > 2 * l->cur.len + 65536)
-		buf_fini(&l->cur);
+	if (l->cur_err.code == ERR_NONE)
+		data = blob_writer_finish(&l->cur, &l->cur_err);
 	if (!data) {
 		log_error(&l->log, "segment lost: seq=%llu why=%s",
-			  (unsigned long long)info->sequence, err.msg);
+			  (unsigned long long)info->sequence, l->cur_err.msg);
 		if (l->cur_tc)
 			tc_segment_drop(l->cur_tc);
 		l->cur_tc = NULL;
@@ -455,7 +457,7 @@ static void free_live(struct live *l)
 	tc_session_free(l->tc);
 	drop_pending(l);
 	segmenter_free(l->seg);
-	buf_fini(&l->cur);
+	blob_writer_drop(&l->cur);
 	sha256_free(l->sha);
 	window_free(l->source.window);
 	for (i = 0; i < l->n_r; i++)
@@ -586,7 +588,6 @@ static struct live *live_new(struct lives *ls, const char *name, bool push, uint
 	log_init(&l->log, "stream=%.80s", name);
 	l->push = push;
 	l->since_wall_ms = clock_wall_ms();
-	buf_init(&l->cur, SEGMENT_BYTES_CAP);
 	l->sha = sha256_new();
 	l->next_sequence = sequence;
 	list_init(&l->pending);

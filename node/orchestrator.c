@@ -190,6 +190,15 @@ static enum refuse_code code_of(const struct err *err)
 	return REFUSE_INTERNAL;
 }
 
+/* One line a segment; the broadcaster in the same process says it for its own. */
+static void log_done(const struct segment_in *g, const struct work_stats *st)
+{
+	(g->bc->local ? log_debug : log_info)(&g->s->log, "segment done: stream=%.8s seq=%llu ms=%lld "
+		"work_ms=%u queue_ms=%u cpu_ms=%u tries=%u", g->s->open.stream.s + 40,
+		(unsigned long long)g->head.sequence, (long long)(clock_mono_ms() - g->trailer_ms),
+		st->wall_ms, st->queue_ms, st->cpu_ms, st->n_tries);
+}
+
 static void on_done(void *arg, const struct work_stats *st, const struct err *err)
 {
 	struct segment_in *g = arg;
@@ -206,10 +215,7 @@ static void on_done(void *arg, const struct work_stats *st, const struct err *er
 	send_receipt(g, st);
 	if (g->s) {
 		g->s->n_done++;
-		log_debug(&g->s->log, "segment done: seq=%llu ms=%lld work_ms=%u queue_ms=%u cpu_ms=%u tries=%u",
-			  (unsigned long long)g->head.sequence,
-			  (long long)(clock_mono_ms() - g->trailer_ms), st->wall_ms, st->queue_ms,
-			  st->cpu_ms, st->n_tries);
+		log_done(g, st);
 	}
 	free_segment(g);
 }

@@ -8,9 +8,9 @@ struct input;
 
 /*
  * Decodes the video of a segment, strictly: one thread, every check that the
- * decoder has, no concealment.  Any error, and any picture missing, refuses the
- * segment.  That is a stable verdict, not proof of undamaged input
- * (facts/worker-spike 6).  Pictures come in order of display with rising pts
+ * decoder has.  Any error, any picture missing or concealed refuses the segment.
+ * That is a stable verdict, not proof of undamaged input (facts/worker-spike 6).
+ * Pictures come in order of display with rising pts
  * (90 kHz), deinterlaced and turned upright.
  */
 struct decoded {

@@ -38,11 +38,12 @@
 #define START_BYTES (8u << 20)
 #define START_EARLY_90K 18000		/* audio this much before the first video is kept */
 #define HELD_BYTES (64u << 10)
+#define AUDIO_MAX 8184			/* bytes of a frame: what ADTS can say */
 #define TOLERANCE_MS 100		/* an IDR this much before the target will do */
 #define JUMP_AHEAD_90K (10 * SECOND)
 #define JUMP_BACK_90K SECOND
 #define APART_90K (2 * SECOND)		/* audio that jumped and is this far from the video */
-#define VIDEO_GONE_90K (5 * SECOND)	/* audio this far ahead: the video has stopped */
+#define VIDEO_GONE_90K (5 * SECOND)	/* so much audio without a video packet: it has stopped */
 #define RESYNC_90K 9000			/* audio off by this is set anew */
 #define STEER_90K 180			/* below it there is only rounding */
 #define BEHIND_MAX 8			/* audio frames in a row that may carry too early times */
@@ -85,6 +86,7 @@ struct segmenter {
 	bool audio_waits;		/* held is for the next fresh segment only */
 	int64_t old_line;		/* last video time before a jump; NO_TIME: settled */
 	struct audio_clock clock;
+	int64_t alone_90k;		/* audio since the last video packet */
 
 	int64_t dts_shift;		/* subtracted so that pts >= dts, for negative cts */
 	int64_t last_dts;		/* video, as written; NO_TIME: none */
@@ -116,7 +118,7 @@ static void reset_times(struct segmenter *s)
 	for (i = 0; i < N_TRACKS; i++)
 		s->tracks[i].last_in = NO_TIME;
 	s->clock = (struct audio_clock){ .next = NO_TIME };
-	s->dts_shift = 0;
+	s->dts_shift = s->alone_90k = 0;
 	s->last_dts = s->max_pts = s->last_key = s->old_line = NO_TIME;
 }
 
@@ -335,24 +337,26 @@ static int64_t clock_take(struct audio_clock *c, int64_t given, int samples, int
 	return at;
 }
 
-/* Write a frame into the open segment. */
-static int write_audio(struct segmenter *s, const struct media_packet *p, struct err *err)
+/* Would clock_take leave a frame out? */
+static bool clock_refuses(const struct audio_clock *c, int64_t given)
+{
+	return c->next != NO_TIME && c->n_behind >= BEHIND_MAX && given - c->next < -RESYNC_90K;
+}
+
+/* Write a frame, checked at the door, into the open segment. */
+static void write_audio(struct segmenter *s, const struct media_packet *p)
 {
 	struct media_packet q = *p;
 	int rate, samples = audio_samples(s->tracks[TRACK_AUDIO].cur, p, &rate);
-	int64_t at;
+	int64_t at = clock_take(&s->clock, p->pts_90k, samples, rate);
 
-	if (samples == 0 || rate <= 0)
-		return err_set(err, ERR_INVALID, "not an audio frame");
-	at = clock_take(&s->clock, p->pts_90k, samples, rate);
 	if (at == NO_TIME)
-		return 0;
+		return;
 	q.pts_90k = q.dts_90k = at;
 	if (!seg_writer_audio(s->writer, &q, samples))
-		return err_set(err, ERR_INVALID, "audio frame of %zu bytes has no form in TS", p->len);
+		return;
 	s->info.n_audio++;
 	s->audio_end = s->clock.next;
-	return 0;
 }
 
 /* Write what is held and lies before limit. */
@@ -364,7 +368,7 @@ static void write_held(struct segmenter *s, int64_t limit)
 		p = pkt_queue_at(&s->held, 0);
 		if (p.pts_90k >= limit)
 			return;
-		write_audio(s, &p, NULL);
+		write_audio(s, &p);
 		pkt_queue_pop(&s->held);
 	}
 }
@@ -377,7 +381,7 @@ static void hold(struct segmenter *s, const struct media_packet *p)
 	while (!pkt_queue_add(&s->held, p) && pkt_queue_len(&s->held) > 0) {
 		old = pkt_queue_at(&s->held, 0);
 		if (s->open && !s->audio_waits)
-			write_audio(s, &old, NULL);
+			write_audio(s, &old);
 		pkt_queue_pop(&s->held);
 	}
 }
@@ -413,6 +417,8 @@ static int choose_tracks(struct segmenter *s, bool with_video, struct err *err)
 	struct trk *v = &s->tracks[TRACK_VIDEO], *a = &s->tracks[TRACK_AUDIO];
 
 	take_next_config(v);
+	if (a->next)		/* what is still held is coded otherwise */
+		pkt_queue_clear(&s->held);
 	take_next_config(a);
 	v->active = with_video;
 	a->active = a->cur && a->fresh;
@@ -467,6 +473,8 @@ int segmenter_set_track(struct segmenter *s, enum track track, const struct trac
 		pkt_queue_clear(&s->start);
 		s->start_has_key = false;
 	}
+	if (track == TRACK_AUDIO)
+		pkt_queue_clear(&s->held);
 	take_next_config(t);
 	return 0;
 }
@@ -482,8 +490,9 @@ static int cut(struct segmenter *s, const struct media_packet *p, bool fresh, in
 {
 	bool video = p->track == TRACK_VIDEO, first = !s->open;
 
-	/* Audio from before a jump belongs to the old segment, all of it. */
-	write_held(s, border == NO_TIME ? INT64_MAX : border);
+	/* Audio from before a jump or with old parameters belongs to the old segment,
+	 * all of it. */
+	write_held(s, border == NO_TIME || s->tracks[TRACK_AUDIO].next ? INT64_MAX : border);
 	if (s->open)
 		end_segment(s, border, fresh && border == NO_TIME ? -1 : p->dts_90k);
 	if (fresh) {
@@ -603,6 +612,7 @@ static int push_video(struct segmenter *s, const struct media_packet *given, str
 		s->max_pts = NO_TIME;
 	}
 	t->last_in = p.dts_90k;
+	s->alone_90k = 0;
 	repair_times(s, &p);
 	if (cut_for_video(s, &p, fresh, jumped || late, err) < 0)
 		return -1;
@@ -630,9 +640,13 @@ static int push_audio_only(struct segmenter *s, const struct media_packet *p, st
 	t->last_in = p->pts_90k;
 	if (!s->open || jumped || t->next)
 		res = cut(s, p, true, NO_TIME, p->pts_90k, err);
+	else if (clock_refuses(&s->clock, p->pts_90k))
+		return 0;	/* a segment must not begin with a frame that is left out */
 	else if (p->pts_90k - s->start_pts >= (int64_t)s->opts.target_ms * 90)
 		res = cut(s, p, false, p->pts_90k, p->pts_90k, err);
-	return res < 0 ? -1 : write_audio(s, p, err);
+	if (res == 0)
+		write_audio(s, p);
+	return res;
 }
 
 /* New audio parameters beside running video: at once where the frames tell them,
@@ -665,9 +679,22 @@ static bool is_from_old_line(struct segmenter *s, int64_t pts)
 	return false;
 }
 
+static int go_on_without_video(struct segmenter *s, const struct media_packet *p, struct err *err)
+{
+	write_held(s, INT64_MAX);
+	s->tracks[TRACK_AUDIO].last_in = p->pts_90k;
+	s->tracks[TRACK_VIDEO].last_in = NO_TIME;
+	s->alone_90k = 0;
+	if (cut(s, p, true, NO_TIME, p->pts_90k, err) < 0)
+		return -1;
+	write_audio(s, p);
+	return 0;
+}
+
 static int push_audio(struct segmenter *s, const struct media_packet *p, struct err *err)
 {
 	struct trk *v = &s->tracks[TRACK_VIDEO], *t = &s->tracks[TRACK_AUDIO];
+	bool jumped;
 
 	if (!v->active)
 		return push_audio_only(s, p, err);
@@ -681,21 +708,20 @@ static int push_audio(struct segmenter *s, const struct media_packet *p, struct 
 		hold(s, p);
 		return 0;
 	}
-	if (has_jumped(t, p->pts_90k) && distance(p->pts_90k, v->last_in) > APART_90K) {
+	jumped = has_jumped(t, p->pts_90k);
+	if (t->last_in != NO_TIME && p->pts_90k > t->last_in)
+		s->alone_90k += p->pts_90k - t->last_in < SECOND ? p->pts_90k - t->last_in : SECOND;
+	t->last_in = p->pts_90k;
+	if (jumped && distance(p->pts_90k, v->last_in) > APART_90K) {
 		write_held(s, INT64_MAX);
 		s->want_fresh = s->audio_waits = true;
-	} else if (!s->audio_waits && p->pts_90k > v->last_in + VIDEO_GONE_90K) {
-		write_held(s, INT64_MAX);
-		t->last_in = p->pts_90k;
-		if (cut(s, p, true, NO_TIME, p->pts_90k, err) < 0)
-			return -1;
-		v->last_in = NO_TIME;
-		return write_audio(s, p, err);
-	} else if (!s->audio_waits && p->pts_90k < v->last_in - JUMP_AHEAD_90K) {
-		return err_set(err, ERR_INVALID, "audio is %lld ms behind the video",
-			       (long long)(v->last_in - p->pts_90k) / 90);
+	} else if (!s->audio_waits && s->alone_90k > VIDEO_GONE_90K) {
+		return go_on_without_video(s, p, err);
+	} else if (!s->audio_waits && s->alone_90k < SECOND &&
+		   distance(p->pts_90k, v->last_in) > JUMP_AHEAD_90K) {
+		return err_set(err, ERR_INVALID, "audio is %lld ms away from the video",
+			       (long long)(p->pts_90k - v->last_in) / 90);
 	}
-	t->last_in = p->pts_90k;
 	hold(s, p);
 	if (s->max_pts != NO_TIME)
 		write_held(s, s->max_pts + 1);
@@ -766,6 +792,7 @@ static int check_packet(const struct segmenter *s, struct media_packet *p, struc
 	const struct trk *t = &s->tracks[p->track];
 	const struct track_config *c = t->next ? t->next : t->cur;
 	enum au_kind kind;
+	int rate;
 
 	if (!c)
 		return err_set(err, ERR_INVALID, "packet of a track without parameters");
@@ -774,6 +801,8 @@ static int check_packet(const struct segmenter *s, struct media_packet *p, struc
 	if (p->dts_90k > TIME_MAX || p->dts_90k < -TIME_MAX || p->pts_90k > TIME_MAX ||
 	    p->pts_90k < -TIME_MAX || distance(p->pts_90k, p->dts_90k) > CTS_MAX_90K)
 		return err_set(err, ERR_INVALID, "absurd timestamp");
+	if (p->track == TRACK_AUDIO && (audio_samples(c, p, &rate) == 0 || p->len > AUDIO_MAX))
+		return err_set(err, ERR_INVALID, "not an audio frame: %zu bytes", p->len);
 	if (c->codec != CODEC_H264 && c->codec != CODEC_HEVC)
 		return 0;
 	kind = nal_au_kind(c->codec, p->data, p->len, params_nal_len_size(c));

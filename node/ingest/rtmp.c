@@ -1,6 +1,6 @@
 /*
- * The server: listens, ticks, closes.  One timer serves all deadlines, one read
- * buffer all connections: an idle connection holds about a kilobyte.
+ * The server: listens, ticks, polls, closes.  One timer serves all deadlines, one
+ * all publishers, one read buffer all connections: an idle one holds a kilobyte.
  */
 #include "node/ingest/rtmp.h"
 
@@ -31,6 +31,31 @@ static void on_tick(uv_timer_t *t)
 void rtmp_server_tick_soon(struct rtmp_server *s)
 {
 	uv_timer_start(&s->tick, on_tick, 0, TICK_MS);
+}
+
+void rtmp_server_poll(struct rtmp_server *s)
+{
+	struct rtmp_conn *c, *next;
+
+	for (c = s->conns; c; c = next) {
+		next = c->next;
+		if (c->polled)
+			rtmp_conn_poll(c);
+	}
+}
+
+static void on_poll(uv_timer_t *t)
+{
+	rtmp_server_poll(t->data);
+}
+
+void rtmp_server_count_publisher(struct rtmp_server *s, int change)
+{
+	s->stats.n_publishers += (unsigned)change;
+	if (s->stats.n_publishers == 0 || s->closing)
+		uv_timer_stop(&s->poll);
+	else if (!uv_is_active((uv_handle_t *)&s->poll))
+		uv_timer_start(&s->poll, on_poll, RTMP_POLL_MS, RTMP_POLL_MS);
 }
 
 void rtmp_server_finish(struct rtmp_server *s)
@@ -111,7 +136,7 @@ struct rtmp_server *rtmp_server_new(uv_loop_t *loop, const char *addr, const str
 	s->cb = *cb;
 	s->arg = arg;
 	s->read_buf = xmalloc(RTMP_READ_BUF);
-	s->listener.data = s->tick.data = s;
+	s->listener.data = s->tick.data = s->poll.data = s;
 	uv_tcp_init(loop, &s->listener);
 	ret = uv_tcp_bind(&s->listener, (struct sockaddr *)&ss, 0);
 	if (ret == 0)
@@ -123,7 +148,8 @@ struct rtmp_server *rtmp_server_new(uv_loop_t *loop, const char *addr, const str
 	}
 	uv_timer_init(loop, &s->tick);
 	uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
-	s->n_handles = 2;
+	uv_timer_init(loop, &s->poll);
+	s->n_handles = 3;
 	return s;
 }
 
@@ -154,4 +180,5 @@ void rtmp_server_close(struct rtmp_server *s, void (*closed)(void *arg), void *a
 		rtmp_conn_close(c, false, "the server shuts down");
 	uv_close((uv_handle_t *)&s->listener, on_server_closed);
 	uv_close((uv_handle_t *)&s->tick, on_server_closed);
+	uv_close((uv_handle_t *)&s->poll, on_server_closed);
 }

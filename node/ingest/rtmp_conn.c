@@ -3,9 +3,11 @@
  * owner at once and frees when libuv has let go of the handle; so code that runs
  * inside a callback may close and still touch the connection on its way out.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -96,6 +98,7 @@ void rtmp_conn_linger(struct rtmp_conn *c)
 	if (c->state == CONN_CLOSED)
 		return;
 	c->state = CONN_LINGER;
+	rtmp_conn_set_polled(c, false);
 	set_reading(c, true);	/* to see the peer's end */
 	rtmp_conn_set_deadline(c, RTMP_LINGER_MS, "the last message was delivered");
 	if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, NULL) < 0)
@@ -350,25 +353,64 @@ static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf)
 	*buf = uv_buf_init((char *)c->server->read_buf, RTMP_READ_BUF);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void take_input(struct rtmp_conn *c, const uint8_t *data, size_t len)
 {
-	struct rtmp_conn *c = stream->data;
-	bool inside;
+	c->server->stats.bytes_in += len;
+	if (c->state != CONN_LINGER)
+		rtmp_conn_feed(c, data, len);
+}
 
-	if (n == 0 || c->state == CONN_CLOSED)
-		return;
-	if (n > 0) {
-		c->server->stats.bytes_in += (size_t)n;
-		if (c->state != CONN_LINGER)
-			rtmp_conn_feed(c, (const uint8_t *)buf->base, (size_t)n);
-		return;
-	}
-	inside = c->state != CONN_OPEN || rtmp_chunk_reader_is_inside(c->reader);
-	if (n == UV_EOF)
+/* error: UV_EOF or another of libuv's codes. */
+static void end_input(struct rtmp_conn *c, int error)
+{
+	bool inside = c->state != CONN_OPEN || rtmp_chunk_reader_is_inside(c->reader);
+
+	if (error == UV_EOF)
 		rtmp_conn_close(c, !inside, inside ? "connection cut inside a message"
 						   : "connection closed by the client");
 	else
-		rtmp_conn_close(c, false, uv_strerror((int)n));
+		rtmp_conn_close(c, false, uv_strerror(error));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct rtmp_conn *c = stream->data;
+
+	if (c->state == CONN_CLOSED)
+		return;
+	if (n > 0)
+		take_input(c, (const uint8_t *)buf->base, (size_t)n);
+	else if (n < 0)
+		end_input(c, (int)n);
+}
+
+/*
+ * Encoders send a packet at a time, some 80 a second: by events that is 80 wake-ups
+ * and reads a stream, nearly all of what ingest costs.  So a running publisher's
+ * socket is not watched but read each RTMP_POLL_MS, whatever has come.
+ */
+void rtmp_conn_poll(struct rtmp_conn *c)
+{
+	uint8_t *buf = c->server->read_buf;
+	ssize_t n = RTMP_READ_BUF;
+
+	while (n == RTMP_READ_BUF && c->polled && c->reading && c->state == CONN_OPEN) {
+		n = recv(c->fd, buf, RTMP_READ_BUF, MSG_DONTWAIT);
+		if (n > 0)
+			take_input(c, buf, (size_t)n);
+		else if (n == 0)
+			end_input(c, UV_EOF);
+		else if (errno != EAGAIN && errno != EINTR)
+			end_input(c, uv_translate_sys_error(errno));
+	}
+}
+
+static void watch(struct rtmp_conn *c, bool on)
+{
+	if (!on)
+		uv_read_stop((uv_stream_t *)&c->tcp);
+	else if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
+		rtmp_conn_close(c, false, "cannot read");
 }
 
 static void set_reading(struct rtmp_conn *c, bool on)
@@ -376,10 +418,17 @@ static void set_reading(struct rtmp_conn *c, bool on)
 	if (c->reading == on || c->state == CONN_CLOSED)
 		return;
 	c->reading = on;
-	if (!on)
-		uv_read_stop((uv_stream_t *)&c->tcp);
-	else if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
-		rtmp_conn_close(c, false, "cannot read");
+	if (!c->polled)
+		watch(c, on);
+}
+
+void rtmp_conn_set_polled(struct rtmp_conn *c, bool on)
+{
+	if (c->polled == on || c->state == CONN_CLOSED || uv_fileno((uv_handle_t *)&c->tcp, &c->fd) < 0)
+		return;
+	c->polled = on;
+	if (c->reading)
+		watch(c, !on);
 }
 
 /* ---- beginning ---- */

@@ -25,6 +25,7 @@ struct flv_tag;
  */
 #define RTMP_CHUNK_SIZE_OUT 60000	/* ffmpeg copies it: fewer, larger reads for us */
 #define RTMP_READ_BUF (256 << 10)
+#define RTMP_POLL_MS 25			/* adds half of it to the latency, on average */
 #define RTMP_MSG_MAX_UNKNOWN (256 << 10)	/* before a publisher was accepted */
 #define RTMP_OUT_MAX (256 << 10)	/* replies a client leaves unread */
 #define RTMP_HELD_MAX (256 << 10)	/* sent before we allowed to publish */
@@ -46,8 +47,8 @@ struct flv_tag;
 struct rtmp_server {
 	uv_loop_t *loop;
 	uv_tcp_t listener;
-	uv_timer_t tick;
-	unsigned n_handles;		/* listener, tick and connections still open */
+	uv_timer_t tick, poll;		/* poll runs while there are publishers */
+	unsigned n_handles;		/* listener, timers and connections still open */
 	struct rtmp_opts opts;
 	struct rtmp_cb cb;
 	void *arg;
@@ -88,7 +89,9 @@ struct rtmp_conn {
 	char *app, *tc_url;		/* NULL before connect */
 	struct buf held;		/* input while a publish request is being decided */
 	bool resume;			/* a publisher was accepted: read what is held, at the next tick */
-	bool reading;
+	bool reading;			/* wants input */
+	bool polled;			/* read by rtmp_conn_poll instead of libuv's events */
+	uv_os_fd_t fd;			/* when polled */
 	bool feeding;			/* inside rtmp_conn_feed: nothing may be freed */
 	struct rtmp_publisher *pub;
 	struct rtmp_publisher *dead_pubs;	/* ended while feeding */
@@ -113,6 +116,10 @@ struct rtmp_publisher {
 
 /* Tick now: see resume. */
 void rtmp_server_tick_soon(struct rtmp_server *s);
+/* A publisher runs or has ended: read by polling while there is one. */
+void rtmp_server_count_publisher(struct rtmp_server *s, int change);
+/* Read all polled connections now. */
+void rtmp_server_poll(struct rtmp_server *s);
 /* A handle has closed: frees the server with the last one. */
 void rtmp_server_finish(struct rtmp_server *s);
 
@@ -131,6 +138,10 @@ void rtmp_conn_close(struct rtmp_conn *c, bool clean, const char *why);
 /* The peer broke the protocol: count, log (limited), close. */
 void rtmp_conn_bad(struct rtmp_conn *c, const char *why);
 void rtmp_conn_set_deadline(struct rtmp_conn *c, int ms, const char *why);
+/* Read by polling from now on, or by events again. */
+void rtmp_conn_set_polled(struct rtmp_conn *c, bool on);
+/* Read what has come, if polled. */
+void rtmp_conn_poll(struct rtmp_conn *c);
 /* Time passed. */
 void rtmp_conn_tick(struct rtmp_conn *c, int64_t now_ms);
 

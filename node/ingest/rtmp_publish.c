@@ -57,8 +57,10 @@ void rtmp_publish_end(struct rtmp_conn *c, bool clean, const char *why)
 	p->ended = true;
 	if (p->stream)
 		rtmp_stream_unpublish(p->stream, p, clean);
-	if (p->accepted)
-		s->stats.n_publishers--;
+	if (p->accepted) {
+		rtmp_server_count_publisher(s, -1);
+		rtmp_conn_set_polled(c, false);
+	}
 	if (c->state == CONN_OPEN)
 		rtmp_conn_set_deadline(c, RTMP_COMMAND_MS, "nothing more was asked for");
 	s->cb.on_publish_end(s->arg, p, clean, why);
@@ -150,7 +152,8 @@ void rtmp_publish_accept(struct rtmp_publisher *p, void *user)
 	p->demux = flv_demux_new(&demux_cb, p);
 	p->last_data_ms = clock_mono_ms();
 	p->stream = rtmp_stream_publish(c->server, p);
-	c->server->stats.n_publishers++;
+	rtmp_server_count_publisher(c->server, 1);
+	rtmp_conn_set_polled(c, true);
 	rtmp_chunk_reader_set_max(c->reader, RTMP_MSG_MAX);
 	rtmp_conn_set_deadline(c, RTMP_FIRST_MEDIA_MS, "no media came after publish");
 	if (!c->feeding) {

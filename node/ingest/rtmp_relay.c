@@ -261,7 +261,8 @@ static void begin_gop(struct rtmp_stream *st, bool joinable, uint32_t time_ms)
 	struct buf head;
 
 	buf_init(&head, 4 * RTMP_HEADER_MAX);
-	write_header(&head, &st->metadata, RTMP_DATA_AMF0, CSID_DATA, time_ms);
+	/* Time 0: ffmpeg takes later metadata for a track of text. */
+	write_header(&head, &st->metadata, RTMP_DATA_AMF0, CSID_DATA, 0);
 	write_header(&head, &st->video_header, RTMP_VIDEO, CSID_VIDEO, time_ms);
 	write_header(&head, &st->audio_header, RTMP_AUDIO, CSID_AUDIO, time_ms);
 	gop_list_begin(&st->gops, joinable, &head);
@@ -299,10 +300,12 @@ void rtmp_stream_push(struct rtmp_stream *st, const struct rtmp_publisher *p,
 		return;
 	if (m->type == RTMP_VIDEO && kind != RELAY_OTHER)
 		st->has_video = true;
-	if (kind == RELAY_METADATA)
+	if (kind == RELAY_METADATA) {
 		keep(&st->metadata, m);
-	else if (kind == RELAY_HEADER)
+		out.time_ms = 0;	/* see begin_gop */
+	} else if (kind == RELAY_HEADER) {
 		keep(m->type == RTMP_VIDEO ? &st->video_header : &st->audio_header, m);
+	}
 	if (!choose_gop(st, m, kind))
 		return;
 	out.stream_id = RTMP_STREAM_ID;
@@ -326,7 +329,7 @@ static void reset(struct rtmp_stream *st)
 
 /* ---- telling players ---- */
 
-/* No "|RtmpSampleAccess" (only Flash asks for it): ffmpeg would see a third track. */
+/* No "|RtmpSampleAccess": only Flash asked for it. */
 static void send_start(struct rtmp_player *p)
 {
 	struct buf b;

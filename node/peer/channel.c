@@ -599,7 +599,7 @@ void channels_take_frame(struct peer_conn *c, const struct frame *f)
 
 static int may_open(const struct peer_conn *c, struct err *err)
 {
-	if (c->state != CONN_READY || c->is_broken)
+	if (c->state != CONN_READY)
 		return err_set(err, ERR_IO, "%s is not connected", c->name);
 	if (c->we_drain || c->peer_drains)
 		return err_set(err, ERR_IO, "%s is going away", c->name);

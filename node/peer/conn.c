@@ -321,8 +321,6 @@ static void heartbeat_start(struct peer_conn *c)
 {
 	uint32_t tick = c->limits.ping_ms / 2;
 
-	if (c->is_broken)	/* the timer is in use for that */
-		return;
 	uv_timer_stop(&c->timer);
 	if (!c->has_ping)
 		return;

@@ -116,8 +116,7 @@ struct peer_conn {
 	size_t in_len;
 	struct buf raw;			/* handshake records to send */
 	struct buf out;			/* what the kernel is being given */
-	bool is_writing, is_broken;	/* broken: writing failed, only reading goes on */
-	struct err broken;
+	bool is_writing;
 	uint64_t write_ms, recv_ms, tick_ms;
 
 	/* frames of channel 0 that are due */

@@ -13,10 +13,7 @@
  * first; the next is made when the kernel has taken it.  The kernel is kept from
  * hoarding by TCP_NOTSENT_LOWAT, which unlike a small SO_SNDBUF does not limit what
  * is in flight on a long path.  So a ping waits behind 128 KiB at most.
- *
- * When writing fails, reading goes on until it ends, too: the peer's last words are
- * often there already.
- */
+ * */
 #include "node/peer/impl.h"
 
 #include <assert.h>
@@ -33,7 +30,6 @@
 #define IDENTITY_MAX 256
 #define HANDSHAKE_MAX (96 + NOISE_TAG + IDENTITY_MAX)
 #define NOTSENT_MAX (64 << 10)
-#define BROKEN_MS 500	/* for reading what came before writing failed */
 
 /* ---- socket ---- */
 
@@ -343,18 +339,13 @@ static void make_record(struct peer_conn *c)
 	}
 }
 
-static void on_broken(uv_timer_t *h)
-{
-	struct peer_conn *c = h->data;
-
-	conn_fail(c, FAIL_LINK, &c->broken);
-}
-
+/* libuv reads before it reports this: the peer's last words are not lost. */
 static void writing_failed(struct peer_conn *c, int rc)
 {
-	c->is_broken = true;
-	err_set(&c->broken, ERR_IO, "write: %s", uv_strerror(rc));
-	uv_timer_start(&c->timer, on_broken, BROKEN_MS, 0);
+	struct err err;
+
+	err_set(&err, ERR_IO, "write: %s", uv_strerror(rc));
+	conn_fail(c, FAIL_LINK, &err);
 }
 
 static void on_written(uv_write_t *req, int status)
@@ -366,7 +357,8 @@ static void on_written(uv_write_t *req, int status)
 		return;
 	if (status < 0)
 		writing_failed(c, status);
-	conn_settle(c);
+	else
+		conn_settle(c);
 }
 
 void link_pump(struct peer_conn *c)
@@ -374,7 +366,7 @@ void link_pump(struct peer_conn *c)
 	uv_buf_t b;
 	int rc;
 
-	if (c->is_writing || c->is_broken || c->state < CONN_NOISE)
+	if (c->is_writing || c->state < CONN_NOISE)
 		return;
 	buf_clear(&c->out);
 	buf_add(&c->out, c->raw.data, c->raw.len);
@@ -405,7 +397,7 @@ bool link_last_words(struct peer_conn *c, const struct err *why)
 	size_t head = c->is_bare ? 0 : 2;
 	bool sent;
 
-	if (c->state < CONN_HELLO || c->is_broken || c->raw.len > 0 ||
+	if (c->state < CONN_HELLO || c->raw.len > 0 ||
 	    uv_stream_get_write_queue_size(c->sock) > 0)
 		return false;
 	buf_init(&b, 1024);

@@ -60,6 +60,29 @@ static void it_lives_until_the_last_reference(void **state)
 	blob_unref(NULL);
 }
 
+static void pieces_become_one_sealed_blob(void **state)
+{
+	struct blob_writer w = { 0 };
+	struct err err;
+	struct blob *b;
+
+	(void)state;
+	assert_int_equal(blob_writer_open(&w, &err), 0);
+	assert_int_equal(blob_writer_add(&w, "he", 2, &err), 0);
+	assert_int_equal(blob_writer_add(&w, "llo", 3, &err), 0);
+	b = blob_writer_finish(&w, &err);
+	assert_non_null(b);
+	assert_int_equal(b->len, 5);
+	assert_memory_equal(b->data, "hello", 5);
+	assert_int_equal(write(b->fd, "x", 1), -1);
+	blob_unref(b);
+	/* Dropping what is not open, and twice, is harmless. */
+	blob_writer_drop(&w);
+	assert_int_equal(blob_writer_open(&w, &err), 0);
+	blob_writer_drop(&w);
+	blob_writer_drop(&w);
+}
+
 static void heap_bytes_are_taken_over(void **state)
 {
 	uint8_t *p = malloc(3);
@@ -79,6 +102,7 @@ int main(void)
 		cmocka_unit_test(nobody_can_change_it),
 		cmocka_unit_test(no_bytes_are_a_blob_too),
 		cmocka_unit_test(it_lives_until_the_last_reference),
+		cmocka_unit_test(pieces_become_one_sealed_blob),
 		cmocka_unit_test(heap_bytes_are_taken_over),
 	};
 

@@ -12,7 +12,7 @@
 #include "media/wire/segmenter.h"
 #include "test/media/wire/fake.h"
 
-#define MAX_BYTES (256 << 10)
+#define MAX_BYTES (32 << 10)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -136,7 +136,7 @@ static void step(struct world *w)
 	case 1:
 	case 2:
 	case 3:
-		push(w, track, (op >> 4 & 7) * 10, (a & 7) * 20, (a & 0x30) == 0, (size_t)(a + 1) * (op & 0x80 ? 200 : 4));
+		push(w, track, (op >> 4 & 7) * 10, (a & 7) * 20, (a & 0x30) == 0, (size_t)(a + 1) * (op & 0x80 ? 50 : 1));
 		break;
 	case 4:		/* a step back, a negative offset */
 		push(w, track, -(int64_t)a * 8, -(op >> 4) * 10, a & 1, 50);
@@ -166,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	static const struct segmenter_opts opts = { 500, 4000, MAX_BYTES, 5 };
 	struct world w = { .next = 5 };
 
-	if (len > 4096)
+	if (len > 1500)
 		return 0;
 	w.in = rd_of(data, len);
 	buf_init(&w.bytes, 16 << 20);

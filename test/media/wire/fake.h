@@ -49,7 +49,7 @@ static inline void fake_fill(uint8_t *to, size_t len, unsigned seed)
 	size_t i;
 
 	for (i = 0; i < len; i++)
-		to[i] = (uint8_t)(1 + (seed + i * 7) % 254);
+		to[i] = (uint8_t)(1 + ((seed + i * 7) & 127));
 }
 
 /* An H.264 access unit of one slice with len bytes of payload, 4-byte length. */

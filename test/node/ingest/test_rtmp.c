@@ -101,8 +101,11 @@ static void on_closed(void *arg)
 
 static void turn(int n)
 {
-	while (n-- > 0)
+	while (n-- > 0) {
 		uv_run(&loop, UV_RUN_NOWAIT);
+		if (server)
+			rtmp_server_poll(server);	/* not each 25 ms of real time */
+	}
 }
 
 /* Let fake time pass and the server see it. */

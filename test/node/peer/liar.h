@@ -126,6 +126,18 @@ static inline void liar_identity(struct liar *l, struct buf *to, enum lie lie)
 		msg_identity_pack(to, &id);
 }
 
+/* What b must have signed. */
+static inline void liar_check_identity(struct liar *l, const uint8_t *payload, size_t len)
+{
+	struct hash32 transcript = noise_transcript_read(l->noise), digest;
+	struct eth_addr b = sig_key_addr(l->w->b_key);
+	struct msg_identity id;
+
+	assert_int_equal(msg_identity_unpack(&id, payload, len, NULL), 0);
+	digest = peer_identity_digest(noise_remote_static(l->noise), &transcript, 1, &l->w->domain);
+	assert_int_equal(sig_verify(&b, &digest, &id.sig, NULL), 0);
+}
+
 /* Dials b and goes through the handshake up to the lie. */
 static inline struct liar *liar_handshake(struct world *w, const char *from, enum lie lie)
 {
@@ -143,6 +155,7 @@ static inline struct liar *liar_handshake(struct world *w, const char *from, enu
 	assert_true(liar_send_record(l, msg, len));
 	len = liar_read_record(l, msg);
 	assert_int_equal(noise_read(l->noise, msg, len, payload, &payload_len, NULL), 0);
+	liar_check_identity(l, payload, payload_len);
 	buf_init(&id, 1000);
 	liar_identity(l, &id, lie);
 	noise_write(l->noise, id.data, id.len, msg, &len, NULL);

@@ -128,7 +128,8 @@ static void fake_break_out(char *to, size_t size)
 #undef TRY
 
 /* What word says; text is what the renditions hold, NULL: the input. */
-static int fake_obey(const char *word, const uint8_t *input, char *text, size_t size, struct err *err)
+static int fake_obey(const char *word, const uint8_t *input, size_t len, char *text, size_t size,
+		     struct err *err)
 {
 	unsigned n_runs = ++*fake_n_runs;
 	struct timespec ts = { 0 };
@@ -159,7 +160,10 @@ static int fake_obey(const char *word, const uint8_t *input, char *text, size_t 
 	else if (strcmp(word, "reach-out") == 0)
 		fake_reach_out(text, size);
 	else if (strcmp(word, "sleep") == 0) {
-		ts.tv_nsec = 1000000L * atoi((const char *)input + 6);
+		/* The input is bytes, not a string: it ends nowhere but at len. */
+		snprintf(text, size, "%.*s", (int)(len - 6), (const char *)input + 6);
+		ts.tv_nsec = 1000000L * atoi(text);
+		text[0] = 0;
 		nanosleep(&ts, NULL);
 	}
 	return 0;
@@ -173,7 +177,7 @@ int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
 
 	for (i = 0; i < len && i < sizeof(word) - 1 && input[i] > ' '; i++)
 		word[i] = (char)input[i];
-	if (fake_obey(word, input, text, sizeof(text), err) < 0)
+	if (fake_obey(word, input, len, text, sizeof(text), err) < 0)
 		return -1;
 	n = strlen(text);
 	*stats = (struct ladder_stats){ .n_decoded = 60, .width = 1280, .height = 720, .wall_ms = 5,

@@ -197,7 +197,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], WORK_ZYGOTE_ARG) == 0)
 		return work_zygote_main(argc, argv);
 #ifdef LP_SANITIZED
-	print_message("[  SKIPPED ] workers are not confined in a sanitizer build\n");
+	puts("1..1\nok 1 # SKIP workers are not confined in a sanitizer build");
 	return 0;
 #else
 	return cmocka_run_group_tests(tests, NULL, NULL);
