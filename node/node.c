@@ -351,8 +351,8 @@ static int start_broadcaster(struct node *n, struct err *err)
 	if (!n->auth)
 		return -1;
 	n->lives = lives_new(&n->loop, &lo, n->tc, n->signer, &n->stats);
-	n->bc = broadcaster_new(&n->loop, n->o->rtmp_addr, conflict, n->auth, n->lives, &n->stats,
-				err);
+	n->bc = broadcaster_new(&n->loop, n->o->rtmp_addr, n->o->rtmp_gop_cache, conflict, n->auth,
+				n->lives, &n->stats, err);
 	if (!n->bc)
 		return err_wrap(err, "-rtmpAddr %s", n->o->rtmp_addr);
 	return start_http(n, err);

@@ -1,14 +1,5 @@
-/*
- * TARGETDURATION is what rounding to the nearest second demands (RFC 8216 4.3.3.1),
- * not the ceiling: a GOP of 2.002 s must not turn 2 into 3, since players stay three
- * of them behind the live edge.
- *
- * EXT-X-MAP holds for all segments after it and cannot be taken back, so fragmented
- * MP4 followed by TS in one list cannot be said: the MP4 entries leave the list then.
- */
 #include "media/wire/playlist.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,47 +7,45 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define TEXT_MAX (4u << 20)
-#define GONE_MAX 4096		/* removed entries remembered */
-#define GONE_SPARE_MS 60000
-#define MIN_TARGETS 3		/* RFC 8216 6.2.2: media that must stay in the list */
-
-/* A removed entry that clients may still ask for. */
-struct gone {
-	uint64_t sequence;
-	int64_t until_ms;	/* wall clock */
-};
+/* A list that keeps everything for days would never end: 24 h of 2 s. */
+#define ENTRIES_MAX 43200
+#define TEXT_MAX (8u << 20)
 
 struct playlist {
-	int64_t window_90k;
-	int target_s;
-	unsigned n_rises;	/* of target_s, after entries were shown */
-	struct playlist_entry *entries;	/* owned; oldest first */
+	int target_ms, window_ms;
+	int target_s;			/* EXT-X-TARGETDURATION */
+	struct playlist_entry *e;	/* the window, oldest first */
 	size_t n, cap;
-	int64_t total_90k;	/* of the entries */
-	int64_t longest_90k;	/* longest that total_90k ever was */
-	uint64_t media_sequence;	/* of the oldest entry */
-	uint64_t discontinuity_sequence;
-	bool has_any;		/* an entry was ever added */
-	uint64_t last_sequence;
+	uint64_t media_sequence;	/* of e[0] */
+	uint64_t discontinuity_sequence;	/* DISCONTINUITY tags that left */
 	bool ended;
-	struct gone *gone;	/* owned; oldest first */
-	size_t n_gone, cap_gone;
-	uint64_t peak_bps;
-	uint64_t all_bytes;
-	int64_t all_90k;
 	uint64_t version;
-	struct buf text;	/* rendered, good while text_version is version */
-	uint64_t text_version;
+	struct buf text;		/* rendered; empty: to do */
+	/* removed entries that a client may still ask for: oldest sequence and when it left */
+	struct gone { uint64_t sequence; int64_t until_wall_ms; } *gone;
+	size_t n_gone, gone_cap;
+	int64_t longest_list_ms;	/* longest playlist that was ever rendered */
+	struct playlist_rate rate;
+	double peak_bps;		/* over the whole life */
 };
+
+static int64_t ms_of(int64_t t_90k)
+{
+	return (t_90k + 45) / 90;
+}
+
+/* EXTINF rounded to the nearest second may not pass TARGETDURATION (4.3.3.1). */
+static int rounded_s(int64_t duration_90k)
+{
+	return (int)((duration_90k + 45000) / 90000);
+}
 
 struct playlist *playlist_new(int target_ms, int window_ms)
 {
 	struct playlist *p = xcalloc(1, sizeof(*p));
 
-	p->target_s = target_ms > 1000 ? (target_ms + 999) / 1000 : 1;
-	p->window_90k = (int64_t)window_ms * 90;
-	p->version = 1;
+	p->target_ms = target_ms;
+	p->window_ms = window_ms;
 	buf_init(&p->text, TEXT_MAX);
 	return p;
 }
@@ -65,191 +54,194 @@ void playlist_free(struct playlist *p)
 {
 	if (!p)
 		return;
-	free(p->entries);
-	free(p->gone);
 	buf_fini(&p->text);
+	free(p->e);
+	free(p->gone);
 	free(p);
 }
 
-/* The oldest entry leaves the list at now; clients that read the list just before
- * may still come for it (6.2.2). */
-static void remove_oldest(struct playlist *p, int64_t now_ms)
+static int64_t list_ms(const struct playlist *p)
 {
-	struct playlist_entry *e = &p->entries[0];
-
-	if (p->n_gone == GONE_MAX) {
-		memmove(p->gone, p->gone + 1, (GONE_MAX - 1) * sizeof(*p->gone));
-		p->n_gone--;
-	}
-	if (p->n_gone == p->cap_gone) {
-		p->cap_gone = p->cap_gone ? p->cap_gone * 2 : 16;
-		p->gone = xrealloc(p->gone, p->cap_gone * sizeof(*p->gone));
-	}
-	p->gone[p->n_gone++] = (struct gone){ .sequence = e->sequence,
-		.until_ms = now_ms + (e->duration_90k + p->longest_90k) / 90 };
-	p->total_90k -= e->duration_90k;
-	p->media_sequence++;
-	p->discontinuity_sequence += e->discontinuity;
-	memmove(p->entries, p->entries + 1, (p->n - 1) * sizeof(*e));
-	p->n--;
-}
-
-/* Media time may run ahead of the wall clock a little: keep some more. */
-static void forget_gone(struct playlist *p, int64_t now_ms)
-{
-	size_t n = 0;
-
-	while (n < p->n_gone && p->gone[n].until_ms < now_ms - GONE_SPARE_MS)
-		n++;
-	if (n == 0)
-		return;
-	memmove(p->gone, p->gone + n, (p->n_gone - n) * sizeof(*p->gone));
-	p->n_gone -= n;
-}
-
-/* The highest rate of a run of entries that ends with the newest (4.3.4.2). */
-static void measure(struct playlist *p)
-{
-	int64_t half = (int64_t)p->target_s * 45000, dur = 0;
-	uint64_t bytes = 0, bps;
+	int64_t sum = 0;
 	size_t i;
 
-	for (i = p->n; i > 0; i--) {
-		bytes += p->entries[i - 1].bytes;
-		dur += p->entries[i - 1].duration_90k;
-		if (dur > 3 * half)
-			break;
-		bps = bytes * 8 * 90000 / (uint64_t)dur;
-		if (dur >= half && bps > p->peak_bps)
-			p->peak_bps = bps;
-	}
-	p->all_bytes += p->entries[p->n - 1].bytes;
-	p->all_90k += p->entries[p->n - 1].duration_90k;
+	for (i = 0; i < p->n; i++)
+		sum += p->e[i].duration_90k;
+	return ms_of(sum);
 }
 
-static void raise_target(struct playlist *p, int64_t duration_90k)
+/* Forget those that nobody may ask for any more. */
+static void prune_gone(struct playlist *p, int64_t now_wall_ms)
 {
-	int64_t seconds = (duration_90k + 45000) / 90000;
+	size_t i = 0;
 
-	if (seconds <= p->target_s)
-		return;
-	p->target_s = (int)seconds;
-	p->n_rises += p->n > 0;
+	while (i < p->n_gone && p->gone[i].until_wall_ms <= now_wall_ms)
+		i++;
+	p->n_gone -= i;
+	memmove(p->gone, p->gone + i, p->n_gone * sizeof(*p->gone));
+}
+
+static void remember_gone(struct playlist *p, const struct playlist_entry *e, int64_t now_wall_ms)
+{
+	if (p->n_gone == p->gone_cap) {
+		p->gone_cap = p->gone_cap ? p->gone_cap * 2 : 16;
+		p->gone = xrealloc(p->gone, p->gone_cap * sizeof(*p->gone));
+	}
+	p->gone[p->n_gone].sequence = e->sequence;
+	p->gone[p->n_gone].until_wall_ms = now_wall_ms + ms_of(e->duration_90k) + p->longest_list_ms;
+	p->n_gone++;
+}
+
+static void drop_first(struct playlist *p, int64_t now_wall_ms)
+{
+	remember_gone(p, &p->e[0], now_wall_ms);
+	p->discontinuity_sequence += p->e[0].discontinuity;
+	p->media_sequence++;
+	p->n--;
+	memmove(p->e, p->e + 1, p->n * sizeof(p->e[0]));
+}
+
+/* What leaves must leave at least window_ms, and 3 target durations (6.2.2). */
+static void trim(struct playlist *p, int64_t now_wall_ms)
+{
+	int64_t keep_ms = (int64_t)p->target_s * 3000, sum = list_ms(p);
+
+	if (keep_ms < p->window_ms)
+		keep_ms = p->window_ms;
+	while (p->n > 3 && (sum - ms_of(p->e[0].duration_90k) >= keep_ms || p->n > ENTRIES_MAX)) {
+		sum -= ms_of(p->e[0].duration_90k);
+		drop_first(p, now_wall_ms);
+	}
+}
+
+/*
+ * Peak: the highest rate of any run of segments between 0.5 and 1.5 target
+ * durations long (4.3.4.2); a longer segment counts by itself.
+ */
+static void measure(struct playlist *p)
+{
+	int64_t low = (int64_t)p->target_s * 45000, high = low * 3;
+	double bytes = 0, secs = 0, run_bytes = 0;
+	int64_t run = 0;
+	size_t i;
+
+	for (i = p->n; i-- > 0;) {
+		if (run > 0 && run + p->e[i].duration_90k > high)
+			break;
+		run += p->e[i].duration_90k;
+		run_bytes += (double)p->e[i].bytes;
+		if (run >= low && run_bytes * 8 * 90000 / (double)run > p->peak_bps)
+			p->peak_bps = run_bytes * 8 * 90000 / (double)run;
+	}
+	for (i = 0; i < p->n; i++) {
+		bytes += (double)p->e[i].bytes;
+		secs += (double)p->e[i].duration_90k / 90000;
+	}
+	p->rate.average_bps = secs > 0 ? (uint64_t)(bytes * 8 / secs) : 0;
+	p->rate.peak_bps = (uint64_t)(p->peak_bps > (double)p->rate.average_bps ?
+				      p->peak_bps : (double)p->rate.average_bps);
+}
+
+static void changed(struct playlist *p)
+{
+	p->version++;
+	buf_clear(&p->text);
 }
 
 void playlist_add(struct playlist *p, const struct playlist_entry *e)
 {
+	int64_t end_ms = e->wall_start_ms + ms_of(e->duration_90k);
 	struct playlist_entry *to;
-	int64_t keep, end_ms = e->wall_start_ms + e->duration_90k / 90;
 
-	assert(!p->has_any || e->sequence > p->last_sequence);
-	assert(e->duration_90k > 0 && e->duration_90k < INT64_C(90000) * 86400);
 	if (p->n == p->cap) {
-		p->cap = p->cap ? p->cap * 2 : 16;
-		p->entries = xrealloc(p->entries, p->cap * sizeof(*p->entries));
+		p->cap = p->cap ? p->cap * 2 : 8;
+		p->e = xrealloc(p->e, p->cap * sizeof(p->e[0]));
 	}
-	raise_target(p, e->duration_90k);
-	to = &p->entries[p->n++];
+	/* A MAP cannot be revoked: what needed one leaves before what must not have it. */
+	if (p->n && p->e[p->n - 1].fmp4 && !e->fmp4)
+		while (p->n)
+			drop_first(p, end_ms);
+	to = &p->e[p->n];
 	*to = *e;
-	if (!p->has_any)
+	if (p->n == 0)
 		p->media_sequence = e->sequence;
-	else if (e->sequence != p->last_sequence + 1)
+	else if (e->sequence != to[-1].sequence + 1)
 		to->discontinuity = true;
-	p->has_any = true;
-	p->last_sequence = e->sequence;
-	p->total_90k += e->duration_90k;
-	if (p->total_90k > p->longest_90k)
-		p->longest_90k = p->total_90k;
+	p->n++;
+	if (p->target_s == 0)
+		p->target_s = (p->target_ms + 999) / 1000;
+	if (rounded_s(e->duration_90k) > p->target_s)
+		p->target_s = rounded_s(e->duration_90k);
 	measure(p);
-	keep = (int64_t)p->target_s * MIN_TARGETS * 90000;
-	keep = keep > p->window_90k ? keep : p->window_90k;
-	while (p->n > 1 && p->total_90k - p->entries[0].duration_90k >= keep)
-		remove_oldest(p, end_ms);
-	while (!e->fmp4 && p->n > 1 && p->entries[p->n - 2].fmp4)
-		remove_oldest(p, end_ms);
-	forget_gone(p, end_ms);
-	p->version++;
+	if (p->n_gone)
+		prune_gone(p, end_ms);
+	trim(p, end_ms);
+	if (list_ms(p) > p->longest_list_ms)
+		p->longest_list_ms = list_ms(p);
+	changed(p);
 }
 
 void playlist_end(struct playlist *p)
 {
-	if (p->ended)
-		return;
 	p->ended = true;
-	p->version++;
+	changed(p);
 }
 
 bool playlist_oldest_needed(const struct playlist *p, int64_t now_wall_ms, uint64_t *sequence)
 {
 	size_t i;
 
-	for (i = 0; i < p->n_gone; i++) {
-		if (p->gone[i].until_ms > now_wall_ms) {
-			*sequence = p->gone[i].sequence;
-			return true;
-		}
-	}
 	if (p->n == 0)
 		return false;
-	*sequence = p->entries[0].sequence;
+	*sequence = p->e[0].sequence;
+	for (i = 0; i < p->n_gone; i++) {
+		if (p->gone[i].until_wall_ms > now_wall_ms) {
+			*sequence = p->gone[i].sequence;
+			break;
+		}
+	}
 	return true;
 }
 
-static bool has_fmp4(const struct playlist *p)
+static void render_entry(struct buf *b, const struct playlist *p, size_t i)
 {
-	size_t i;
-
-	for (i = 0; i < p->n; i++) {
-		if (p->entries[i].fmp4)
-			return true;
-	}
-	return false;
-}
-
-/* prev: the entry before e in the list, or NULL. */
-static void render_entry(struct buf *b, const struct playlist_entry *e,
-			 const struct playlist_entry *prev)
-{
-	uint64_t micros = ((uint64_t)e->duration_90k * 100 + 4) / 9;
-	char when[25];
+	const struct playlist_entry *e = &p->e[i];
+	bool new_map = e->fmp4 && (i == 0 || !e[-1].fmp4 || e[-1].map_sequence != e->map_sequence ||
+				   e->discontinuity);
+	char utc[25];
 
 	if (e->discontinuity)
 		buf_add_str(b, "#EXT-X-DISCONTINUITY\n");
-	if (e->fmp4 && (!prev || !prev->fmp4 || prev->map_sequence != e->map_sequence))
+	if (new_map)
 		buf_addf(b, "#EXT-X-MAP:URI=\"init-%llu.mp4\"\n", (unsigned long long)e->map_sequence);
-	/* Enough to date them all: EXTINF counts on from there (4.3.2.6). */
-	if (!prev || e->discontinuity) {
-		clock_fmt_utc(when, e->wall_start_ms);
-		buf_addf(b, "#EXT-X-PROGRAM-DATE-TIME:%s\n", when);
-	}
-	buf_addf(b, "#EXTINF:%llu.%06llu,\n%llu.%s\n", (unsigned long long)(micros / 1000000),
-		 (unsigned long long)(micros % 1000000), (unsigned long long)e->sequence,
+	clock_fmt_utc(utc, e->wall_start_ms);
+	buf_addf(b, "#EXT-X-PROGRAM-DATE-TIME:%s\n#EXTINF:%.5f,\n%llu.%s\n", utc,
+		 (double)e->duration_90k / 90000, (unsigned long long)e->sequence,
 		 e->fmp4 ? "m4s" : "ts");
 }
 
 static void render(struct playlist *p)
 {
 	struct buf *b = &p->text;
+	bool fmp4 = false;
 	size_t i;
 
-	buf_clear(b);
-	/* EXT-X-MAP outside of I-frame playlists: version 6 (section 7). */
-	buf_addf(b, "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-TARGETDURATION:%d\n", has_fmp4(p) ? 6 : 3,
-		 p->target_s);
-	buf_addf(b, "#EXT-X-MEDIA-SEQUENCE:%llu\n", (unsigned long long)p->media_sequence);
-	if (p->discontinuity_sequence > 0)
+	for (i = 0; i < p->n; i++)
+		fmp4 |= p->e[i].fmp4;
+	buf_addf(b, "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%llu\n",
+		 fmp4 ? 6 : 3, p->target_s, (unsigned long long)p->media_sequence);
+	if (p->discontinuity_sequence)
 		buf_addf(b, "#EXT-X-DISCONTINUITY-SEQUENCE:%llu\n",
 			 (unsigned long long)p->discontinuity_sequence);
 	for (i = 0; i < p->n; i++)
-		render_entry(b, &p->entries[i], i ? &p->entries[i - 1] : NULL);
+		render_entry(b, p, i);
 	if (p->ended)
 		buf_add_str(b, "#EXT-X-ENDLIST\n");
-	p->text_version = p->version;
 }
 
 void playlist_render(struct playlist *p, struct buf *b)
 {
-	if (p->text_version != p->version)
+	if (p->text.len == 0)
 		render(p);
 	buf_add(b, p->text.data, p->text.len);
 }
@@ -264,22 +256,9 @@ size_t playlist_len(const struct playlist *p)
 	return p->n;
 }
 
-unsigned playlist_target_rises(const struct playlist *p)
-{
-	return p->n_rises;
-}
-
 struct playlist_rate playlist_rate(const struct playlist *p)
 {
-	struct playlist_rate r = { .peak_bps = p->peak_bps };
-
-	if (p->all_90k > 0)
-		r.average_bps = (uint64_t)((unsigned __int128)p->all_bytes * 8 * 90000 /
-					   (uint64_t)p->all_90k);
-	/* A stream shorter than half a target has no run to measure. */
-	if (r.peak_bps < r.average_bps)
-		r.peak_bps = r.average_bps;
-	return r;
+	return p->rate;
 }
 
 void playlist_master_render(struct buf *b, const struct playlist_variant *v, size_t n,
@@ -287,21 +266,19 @@ void playlist_master_render(struct buf *b, const struct playlist_variant *v, siz
 {
 	size_t i;
 
-	buf_add_str(b, "#EXTM3U\n#EXT-X-VERSION:3\n");
+	buf_addf(b, "#EXTM3U\n#EXT-X-VERSION:%d\n", 3);
 	if (independent)
 		buf_add_str(b, "#EXT-X-INDEPENDENT-SEGMENTS\n");
-	for (i = 0; i < n; i++, v++) {
-		/* BANDWIDTH must be there and positive, also before anything is measured. */
-		buf_addf(b, "#EXT-X-STREAM-INF:BANDWIDTH=%llu",
-			 (unsigned long long)(v->rate.peak_bps ? v->rate.peak_bps : 1));
-		if (v->rate.average_bps > 0)
-			buf_addf(b, ",AVERAGE-BANDWIDTH=%llu", (unsigned long long)v->rate.average_bps);
-		if (v->codecs && v->codecs[0])
-			buf_addf(b, ",CODECS=\"%s\"", v->codecs);
-		if (v->width > 0 && v->height > 0)
-			buf_addf(b, ",RESOLUTION=%dx%d", v->width, v->height);
-		if (v->fps > 0)
-			buf_addf(b, ",FRAME-RATE=%.3f", v->fps);
-		buf_addf(b, "\n%s\n", v->uri);
+	for (i = 0; i < n; i++) {
+		buf_addf(b, "#EXT-X-STREAM-INF:BANDWIDTH=%llu,AVERAGE-BANDWIDTH=%llu",
+			 (unsigned long long)v[i].rate.peak_bps,
+			 (unsigned long long)v[i].rate.average_bps);
+		if (v[i].codecs && v[i].codecs[0])
+			buf_addf(b, ",CODECS=\"%s\"", v[i].codecs);
+		if (v[i].width > 0 && v[i].height > 0)
+			buf_addf(b, ",RESOLUTION=%dx%d", v[i].width, v[i].height);
+		if (v[i].fps > 0)
+			buf_addf(b, ",FRAME-RATE=%.3f", v[i].fps);
+		buf_addf(b, "\n%s\n", v[i].uri);
 	}
 }

@@ -26,11 +26,10 @@ struct playlist_entry {
 
 /*
  * window_ms: media kept in the list (at least 3 target durations stay in any
- * case).  target_ms: first TARGETDURATION is its ceiling, or the first segment's
- * length rounded to the nearest second if that is more.  TARGETDURATION never falls;
- * it rises (the RFC forbids it, players accept it better than a violated bound) only
- * when a segment comes that rounds to more, which is counted.  fMP4 followed by TS:
- * the fMP4 entries leave the window, since EXT-X-MAP cannot be revoked.
+ * case).  target_ms: first TARGETDURATION is its ceiling with headroom for a
+ * source with longer GOPs: ceil(max(target, longest so far)).  TARGETDURATION
+ * never falls; it rises (the RFC forbids it, players accept it better than a
+ * violated bound) only when a longer segment comes, which is counted.
  */
 struct playlist *playlist_new(int target_ms, int window_ms);
 void playlist_free(struct playlist *p);
@@ -50,7 +49,6 @@ void playlist_render(struct playlist *p, struct buf *b);
 /* Changes with every change of the text: for ETag. */
 uint64_t playlist_version(const struct playlist *p);
 size_t playlist_len(const struct playlist *p);	/* entries in the window */
-unsigned playlist_target_rises(const struct playlist *p);	/* of TARGETDURATION, while in use */
 
 /* Measured over the entries of the window and before: RFC 8216 4.3.4.2. */
 struct playlist_rate {

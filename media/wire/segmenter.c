@@ -43,7 +43,7 @@
 #define JUMP_AHEAD_90K (10 * SECOND)
 #define JUMP_BACK_90K SECOND
 #define APART_90K (2 * SECOND)		/* audio that jumped and is this far from the video */
-#define VIDEO_GONE_90K (5 * SECOND)	/* audio this far ahead: the video has stopped */
+#define VIDEO_GONE_90K (5 * SECOND)	/* so much audio without a video packet: it has stopped */
 #define RESYNC_90K 9000			/* audio off by this is set anew */
 #define STEER_90K 180			/* below it there is only rounding */
 #define BEHIND_MAX 8			/* audio frames in a row that may carry too early times */
@@ -86,6 +86,7 @@ struct segmenter {
 	bool audio_waits;		/* held is for the next fresh segment only */
 	int64_t old_line;		/* last video time before a jump; NO_TIME: settled */
 	struct audio_clock clock;
+	int64_t alone_90k;		/* audio since the last video packet */
 
 	int64_t dts_shift;		/* subtracted so that pts >= dts, for negative cts */
 	int64_t last_dts;		/* video, as written; NO_TIME: none */
@@ -117,7 +118,7 @@ static void reset_times(struct segmenter *s)
 	for (i = 0; i < N_TRACKS; i++)
 		s->tracks[i].last_in = NO_TIME;
 	s->clock = (struct audio_clock){ .next = NO_TIME };
-	s->dts_shift = 0;
+	s->dts_shift = s->alone_90k = 0;
 	s->last_dts = s->max_pts = s->last_key = s->old_line = NO_TIME;
 }
 
@@ -611,6 +612,7 @@ static int push_video(struct segmenter *s, const struct media_packet *given, str
 		s->max_pts = NO_TIME;
 	}
 	t->last_in = p.dts_90k;
+	s->alone_90k = 0;
 	repair_times(s, &p);
 	if (cut_for_video(s, &p, fresh, jumped || late, err) < 0)
 		return -1;
@@ -677,9 +679,22 @@ static bool is_from_old_line(struct segmenter *s, int64_t pts)
 	return false;
 }
 
+static int go_on_without_video(struct segmenter *s, const struct media_packet *p, struct err *err)
+{
+	write_held(s, INT64_MAX);
+	s->tracks[TRACK_AUDIO].last_in = p->pts_90k;
+	s->tracks[TRACK_VIDEO].last_in = NO_TIME;
+	s->alone_90k = 0;
+	if (cut(s, p, true, NO_TIME, p->pts_90k, err) < 0)
+		return -1;
+	write_audio(s, p);
+	return 0;
+}
+
 static int push_audio(struct segmenter *s, const struct media_packet *p, struct err *err)
 {
 	struct trk *v = &s->tracks[TRACK_VIDEO], *t = &s->tracks[TRACK_AUDIO];
+	bool jumped;
 
 	if (!v->active)
 		return push_audio_only(s, p, err);
@@ -693,22 +708,20 @@ static int push_audio(struct segmenter *s, const struct media_packet *p, struct 
 		hold(s, p);
 		return 0;
 	}
-	if (has_jumped(t, p->pts_90k) && distance(p->pts_90k, v->last_in) > APART_90K) {
+	jumped = has_jumped(t, p->pts_90k);
+	if (t->last_in != NO_TIME && p->pts_90k > t->last_in)
+		s->alone_90k += p->pts_90k - t->last_in < SECOND ? p->pts_90k - t->last_in : SECOND;
+	t->last_in = p->pts_90k;
+	if (jumped && distance(p->pts_90k, v->last_in) > APART_90K) {
 		write_held(s, INT64_MAX);
 		s->want_fresh = s->audio_waits = true;
-	} else if (!s->audio_waits && p->pts_90k > v->last_in + VIDEO_GONE_90K) {
-		write_held(s, INT64_MAX);
-		t->last_in = p->pts_90k;
-		if (cut(s, p, true, NO_TIME, p->pts_90k, err) < 0)
-			return -1;
-		v->last_in = NO_TIME;
-		write_audio(s, p);
-		return 0;
-	} else if (!s->audio_waits && p->pts_90k < v->last_in - JUMP_AHEAD_90K) {
-		return err_set(err, ERR_INVALID, "audio is %lld ms behind the video",
-			       (long long)(v->last_in - p->pts_90k) / 90);
+	} else if (!s->audio_waits && s->alone_90k > VIDEO_GONE_90K) {
+		return go_on_without_video(s, p, err);
+	} else if (!s->audio_waits && s->alone_90k < SECOND &&
+		   distance(p->pts_90k, v->last_in) > JUMP_AHEAD_90K) {
+		return err_set(err, ERR_INVALID, "audio is %lld ms away from the video",
+			       (long long)(p->pts_90k - v->last_in) / 90);
 	}
-	t->last_in = p->pts_90k;
 	hold(s, p);
 	if (s->max_pts != NO_TIME)
 		write_held(s, s->max_pts + 1);

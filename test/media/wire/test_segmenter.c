@@ -393,6 +393,28 @@ static void video_that_stops_leaves_an_audio_stream(void **state)
 	run_free(r);
 }
 
+static void audio_far_from_the_video_is_refused(void **state)
+{
+	struct run *r = run_with(&defaults, true, true);
+	int64_t t;
+
+	play(r, 0, 2000, 2000, true, true);
+	/* a microphone with a clock of its own: 40 s ahead for good */
+	for (t = 2000; t < 10000; t += 40) {
+		push(r, TRACK_VIDEO, t, 0, t % 2000 == 0, 100);
+		push(r, TRACK_AUDIO, t + 40000, 0, true, 50);
+	}
+	segmenter_flush(r->s);
+	/* one discontinuity where it jumped, then the video goes on alone */
+	assert_int_equal(r->n, 5);
+	assert_false(r->seen[1].info.discontinuity);
+	assert_true(r->seen[2].info.discontinuity);
+	assert_false(r->seen[3].info.discontinuity || r->seen[4].info.discontinuity);
+	assert_int_equal(total(r, TRACK_VIDEO), 250);
+	assert_true(r->n_refused > 100);
+	run_free(r);
+}
+
 static void jump_of_the_source_is_a_discontinuity(void **state)
 {
 	/* forward, back, and back to zero as after a restart */
@@ -743,6 +765,7 @@ int main(void)
 		cmocka_unit_test(late_audio_begins_at_an_idr_with_a_discontinuity),
 		cmocka_unit_test(late_video_ends_the_audio_segment),
 		cmocka_unit_test(video_that_stops_leaves_an_audio_stream),
+		cmocka_unit_test(audio_far_from_the_video_is_refused),
 		cmocka_unit_test(jump_of_the_source_is_a_discontinuity),
 		cmocka_unit_test(audio_that_jumps_first_waits_for_the_video),
 		cmocka_unit_test(jump_into_the_middle_of_a_gop_is_served_but_not_transcoded),
