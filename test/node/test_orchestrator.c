@@ -998,6 +998,7 @@ static void not_idle_until_the_answer_is_sent(void **state)
 	assert_int_equal(t->n_bytes, 2 * n);
 	free(big);
 	/* closed already */
+	settle(&w->loop);
 	orchestrator_free(w->o);
 	w->o = orchestrator_new(&w->loop, w->octx, NULL, w->osigner, &w->stats,
 				&(struct orchestrator_opts){ .max_sessions = 1 });
