@@ -228,6 +228,17 @@ static bool may(const struct status *st, struct http_req *r)
 	return false;
 }
 
+/* A list cut off in its middle would be no JSON. */
+static void reply_json(struct http_req *r, struct buf *b)
+{
+	http_set_header(r, "Cache-Control", "no-store");
+	if (b->failed)
+		http_reply_error(r, 500, "the answer would be over %u bytes", STATUS_MAX);
+	else
+		http_reply(r, 200, "application/json", b->data, b->len);
+	buf_fini(b);
+}
+
 static void get_status(void *arg, struct http_req *r)
 {
 	struct buf b;
@@ -236,9 +247,7 @@ static void get_status(void *arg, struct http_req *r)
 		return;
 	buf_init(&b, STATUS_MAX);
 	status_json(arg, &b);
-	http_set_header(r, "Cache-Control", "no-store");
-	http_reply(r, 200, "application/json", b.data, b.len);
-	buf_fini(&b);
+	reply_json(r, &b);
 }
 
 static void get_metrics(void *arg, struct http_req *r)
@@ -277,9 +286,7 @@ static void get_streams(void *arg, struct http_req *r)
 	lives_status(st->lives, &b);
 	add_totals(&b, st->stats);
 	buf_add_str(&b, "}\n");
-	http_set_header(r, "Cache-Control", "no-store");
-	http_reply(r, 200, "application/json", b.data, b.len);
-	buf_fini(&b);
+	reply_json(r, &b);
 }
 
 static void reply_web(struct http_req *r, const char *path)
