@@ -39,6 +39,8 @@ const struct opt lpnode_opts[] = {
 	  "reject|replace", "a second publisher of a name that is alive" },
 	{ "httpIngest", OPT_BOOL, AT(node.http_ingest), "true", 0, 0, "Publishing", NULL,
 	  "take segments by PUT /live/NAME/SEQ.ts" },
+	{ "rtmpGopCache", OPT_BOOL, AT(node.rtmp_gop_cache), "true", 0, 0, "Publishing", NULL,
+	  "keep the last GOP of each stream, so that RTMP players start at once" },
 	{ "maxStreams", OPT_UINT, AT(node.max_streams), "1000", 1, 100000, "Publishing", "N",
 	  "streams at once; beyond it publishers are refused" },
 

@@ -158,12 +158,13 @@ static const struct rtmp_cb rtmp_cb = {
 	.on_publish_end = on_publish_end,
 };
 
-struct broadcaster *broadcaster_new(uv_loop_t *loop, const char *rtmp_addr,
+struct broadcaster *broadcaster_new(uv_loop_t *loop, const char *rtmp_addr, bool gop_cache,
 				    enum publish_conflict conflict, struct auth *auth,
 				    struct lives *lives, struct stats *stats, struct err *err)
 {
-	static const struct rtmp_opts opts = {
+	struct rtmp_opts opts = {
 		.idle_ms = 10000, .max_conns = 1000, .max_per_addr = 64,
+		.no_gop_cache = !gop_cache,
 	};
 	struct broadcaster *b = xcalloc(1, sizeof(*b));
 

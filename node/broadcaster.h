@@ -1,5 +1,6 @@
 #ifndef LP_NODE_BROADCASTER_H
 #define LP_NODE_BROADCASTER_H
+#include <stdbool.h>
 #include <uv.h>
 struct auth;
 struct err;
@@ -18,8 +19,9 @@ enum publish_conflict {
 	CONFLICT_REPLACE,	/* the newcomer takes the name over */
 };
 
-/* Listens for RTMP.  auth, lives, stats: borrowed, outlive it. */
-struct broadcaster *broadcaster_new(uv_loop_t *loop, const char *rtmp_addr,
+/* Listens for RTMP.  gop_cache: players join with the last GOP instead of waiting
+ * for a key frame.  auth, lives, stats: borrowed, outlive it. */
+struct broadcaster *broadcaster_new(uv_loop_t *loop, const char *rtmp_addr, bool gop_cache,
 				    enum publish_conflict conflict, struct auth *auth,
 				    struct lives *lives, struct stats *stats, struct err *err);
 int broadcaster_rtmp_port(const struct broadcaster *b);

@@ -351,8 +351,8 @@ static int start_broadcaster(struct node *n, struct err *err)
 	if (!n->auth)
 		return -1;
 	n->lives = lives_new(&n->loop, &lo, n->tc, n->signer, &n->stats);
-	n->bc = broadcaster_new(&n->loop, n->o->rtmp_addr, conflict, n->auth, n->lives, &n->stats,
-				err);
+	n->bc = broadcaster_new(&n->loop, n->o->rtmp_addr, n->o->rtmp_gop_cache, conflict, n->auth,
+				n->lives, &n->stats, err);
 	if (!n->bc)
 		return err_wrap(err, "-rtmpAddr %s", n->o->rtmp_addr);
 	return start_http(n, err);
@@ -443,7 +443,8 @@ static int start_all(struct node *n, struct err *err)
 
 	profiles_default(&n->profiles);
 	if (o->transcoding_options &&
-	    profiles_parse_option(&n->profiles, o->transcoding_options, err) < 0)
+	    (profiles_parse_option(&n->profiles, o->transcoding_options, err) < 0 ||
+	     profiles_check_hls(&n->profiles, err) < 0))
 		return err_wrap(err, "-transcodingOptions");
 	n->key = sig_key_load_or_create(o->datadir, "node.key", err);
 	if (!n->key)

@@ -16,7 +16,7 @@ struct node_opts {
 	char *cli_addr, *cli_token_file, *listen_addr, *service_addr;
 	/* publishing */
 	char *publish_keys, *auth_webhook_url, *publish_conflict;
-	bool http_ingest;
+	bool http_ingest, rtmp_gop_cache;
 	uint64_t max_streams;
 	/* HLS, ms */
 	uint64_t segment_ms, hls_window_ms;

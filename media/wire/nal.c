@@ -181,14 +181,39 @@ static int set_size(struct sps *s, uint64_t width, uint64_t height, const uint64
 		return err_set(err, ERR_INVALID, "SPS: cropping leaves no picture");
 	s->width = (int)(width - cut_w);
 	s->height = (int)(height - cut_h);
+	s->sar_num = s->sar_den = 1;
 	return 0;
 }
 
-/* The part of the VUI before the timing, alike in both codecs (E.1.1). */
-static void skip_vui_head(struct bits *b)
+/* The shape of a pixel (E.2.1, table E-1); absurd ones are square. */
+static void read_sar(struct sps *s, struct bits *b)
 {
-	if (bits_get(b, 1) && bits_get(b, 8) == 255)	/* aspect ratio, Extended_SAR */
-		bits_skip(b, 32);
+	static const uint8_t table[][2] = {
+		{ 1, 1 }, { 1, 1 }, { 12, 11 }, { 10, 11 }, { 16, 11 }, { 40, 33 }, { 24, 11 },
+		{ 20, 11 }, { 32, 11 }, { 80, 33 }, { 18, 11 }, { 15, 11 }, { 64, 33 },
+		{ 160, 99 }, { 4, 3 }, { 3, 2 }, { 2, 1 },
+	};
+	unsigned idc = bits_get(b, 8);
+	int num = 1, den = 1;
+
+	if (idc == 255) {	/* Extended_SAR */
+		num = (int)bits_get(b, 16);
+		den = (int)bits_get(b, 16);
+	} else if (idc < sizeof(table) / sizeof(table[0])) {
+		num = table[idc][0];
+		den = table[idc][1];
+	}
+	if (b->failed || num <= 0 || den <= 0 || num >= 16 * den || den >= 16 * num)
+		return;
+	s->sar_num = num;
+	s->sar_den = den;
+}
+
+/* The part of the VUI before the timing, alike in both codecs (E.1.1). */
+static void read_vui_head(struct sps *s, struct bits *b)
+{
+	if (bits_get(b, 1))
+		read_sar(s, b);
 	if (bits_get(b, 1))				/* overscan */
 		bits_skip(b, 1);
 	if (bits_get(b, 1)) {				/* video signal type */
@@ -300,7 +325,7 @@ int sps_parse_h264(struct sps *s, const uint8_t *nal, size_t len, struct err *er
 		return -1;
 	if (!bits_get(&b, 1))
 		return 0;
-	skip_vui_head(&b);
+	read_vui_head(s, &b);
 	if (bits_get(&b, 1)) {
 		units = bits_get(&b, 32);
 		i = bits_get(&b, 32);
@@ -420,7 +445,7 @@ static void read_hevc_rate(struct bits *b, struct sps *s, unsigned n_sub_minus1)
 	bits_skip(b, 2);
 	if (!bits_get(b, 1))
 		return;
-	skip_vui_head(b);
+	read_vui_head(s, b);
 	bits_skip(b, 3);
 	if (bits_get(b, 1)) {		/* default display window */
 		for (i = 0; i < 4; i++)

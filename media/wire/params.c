@@ -104,7 +104,9 @@ static int parse_nal_codec(struct track_config *c, struct err *err)
 				     : sps_parse_hevc(&s, f.nal, f.len, err);
 	if (res < 0)
 		return err_wrap(err, "%s", box);
-	c->width = s.width;
+	/* As displayed: wide or narrow pixels count as square ones (the worker's
+	 * decoder reckons the same). */
+	c->width = (int)(((int64_t)s.width * s.sar_num + s.sar_den / 2) / s.sar_den);
 	c->height = s.height;
 	c->fps_num = s.fps_num;
 	c->fps_den = s.fps_den;

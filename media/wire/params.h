@@ -52,7 +52,8 @@ bool nal_has_idr(enum codec codec, const uint8_t *data, size_t len, int len_size
 
 /* One SPS (with its NAL header): size, rate, profile bytes for the avc1 string. */
 struct sps {
-	int width, height, fps_num, fps_den;
+	int width, height, fps_num, fps_den;	/* size: coded, after cropping */
+	int sar_num, sar_den;			/* shape of a pixel; 1, 1 if not said */
 	uint8_t profile, compat, level;		/* H.264: bytes 1..3 */
 	/* HEVC: general_profile_space .. general_level_idc, chroma_format_idc, bits */
 	uint8_t ptl[12], chroma, depth_luma, depth_chroma;

@@ -157,6 +157,10 @@ void playlist_add(struct playlist *p, const struct playlist_entry *e)
 		p->cap = p->cap ? p->cap * 2 : 8;
 		p->e = xrealloc(p->e, p->cap * sizeof(p->e[0]));
 	}
+	/* A MAP cannot be revoked: what needed one leaves before what must not have it. */
+	if (p->n && p->e[p->n - 1].fmp4 && !e->fmp4)
+		while (p->n)
+			drop_first(p, end_ms);
 	to = &p->e[p->n];
 	*to = *e;
 	if (p->n == 0)

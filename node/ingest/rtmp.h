@@ -28,6 +28,7 @@ struct rtmp_opts {
 	uint64_t idle_ms;	/* 10000 */
 	unsigned max_conns;	/* 1000 */
 	unsigned max_per_addr;	/* 64 */
+	bool no_gop_cache;	/* a player that joins waits for a key frame; saves a GOP a stream */
 };
 
 struct rtmp_request {

@@ -25,7 +25,7 @@ struct flv_tag;
  */
 #define RTMP_CHUNK_SIZE_OUT 60000	/* ffmpeg copies it: fewer, larger reads for us */
 #define RTMP_READ_BUF (256 << 10)
-#define RTMP_POLL_MS 25			/* adds half of it to the latency, on average */
+#define RTMP_POLL_MS 10			/* adds half of it to the latency, on average */
 #define RTMP_MSG_MAX_UNKNOWN (256 << 10)	/* before a publisher was accepted */
 #define RTMP_OUT_MAX (256 << 10)	/* replies a client leaves unread */
 #define RTMP_HELD_MAX (256 << 10)	/* sent before we allowed to publish */

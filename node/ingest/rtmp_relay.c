@@ -306,6 +306,10 @@ void rtmp_stream_push(struct rtmp_stream *st, const struct rtmp_publisher *p,
 	} else if (kind == RELAY_HEADER) {
 		keep(m->type == RTMP_VIDEO ? &st->video_header : &st->audio_header, m);
 	}
+	if (st->server->opts.no_gop_cache && !st->players) {
+		gop_list_end(&st->gops);	/* nobody to keep it for */
+		return;
+	}
 	if (!choose_gop(st, m, kind))
 		return;
 	out.stream_id = RTMP_STREAM_ID;

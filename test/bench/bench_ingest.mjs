@@ -85,13 +85,13 @@ http { access_log off; client_body_temp_path ${dir}/b; proxy_temp_path ${dir}/p;
 		playlist: `http://127.0.0.1:${http}/hls/b0.m3u8` };
 }
 
-async function startLpnode() {
+async function startLpnode(gopCache) {
 	const dir = fs.mkdtempSync(path.join(tmp, 'lpnode-'));
 	const ready = path.join(dir, 'addresses.json');
 	const log = fs.openSync(path.join(dir, 'log'), 'w');
 	// Without an orchestrator only the source is carried, as nginx does.
 	const p = keep(start(lpnode, ['-broadcaster', '-datadir', dir, '-rtmpAddr', '127.0.0.1:0',
-		'-httpAddr', '127.0.0.1:0', '-cliAddr', '127.0.0.1:0', '-v', 'warn'],
+		'-httpAddr', '127.0.0.1:0', '-cliAddr', '127.0.0.1:0', '-v', 'warn', `-rtmpGopCache=${gopCache}`],
 	{ stdio: ['ignore', log, log] }));
 
 	await until('lpnode is ready', () => p.end || fs.existsSync(ready), 15000);
@@ -99,7 +99,7 @@ async function startLpnode() {
 		throw new Error(`lpnode: ${fs.readFileSync(path.join(dir, 'log'))}`);
 	const addr = JSON.parse(fs.readFileSync(ready));
 
-	return { name: 'lpnode', proc: p, pid: p.pid, prefix: `rtmp://${addr.rtmp}/live/b`,
+	return { name: gopCache ? 'lpnode' : 'lpnode, no GOP cache', proc: p, pid: p.pid, prefix: `rtmp://${addr.rtmp}/live/b`,
 		playlist: `http://${addr.http}/hls/b0/source/index.m3u8` };
 }
 
@@ -161,24 +161,33 @@ async function measure(startServer, file) {
 }
 
 const file = await source();
-const servers = process.env.ONLY === 'nginx' ? [startNginx] : [startLpnode, startNginx];
+const servers = process.env.ONLY === 'nginx' ? [['nginx-rtmp', startNginx]] : [
+	['lpnode', () => startLpnode(true)], ['lpnode -rtmpGopCache=false', () => startLpnode(false)],
+	['nginx-rtmp', startNginx]];
 const rows = new Map();
 
 // Alternating, so that what else the machine does hits both alike.
 for (let i = 0; i < ROUNDS; i++)
-	for (const s of servers) {
-		const list = rows.get(s.name) || rows.set(s.name, []).get(s.name);
+	for (const [name, startServer] of servers) {
+		const list = rows.get(name) || rows.set(name, []).get(name);
 
-		list.push(await measure(s, file));
+		list.push(await measure(startServer, file));
 	}
-console.log(`RTMP ingest with HLS of ${GOP_S} s: ${COUNT} streams of 2 Mbit/s for ${SECONDS} s, median of ${ROUNDS}`);
-console.log(['server', 'CPU % of a core', '% a stream', 'streams a core', 'RSS kB a stream', 'of it private', 'listed after ms',
-	'generator CPU %'].join(' | '));
+console.log(`RTMP ingest with HLS of ${GOP_S} s: ${COUNT} streams of 2 Mbit/s for ${SECONDS} s,`
+	+ ` n=${ROUNDS}, median (min-max)`);
+console.log(['server', 'CPU % of a core a stream', 'streams a core', 'RSS kB a stream', 'of it private',
+	'listed after ms', 'generator CPU %'].join(' | '));
 for (const [name, list] of rows) {
 	const m = (key) => median(list.map((r) => r[key]));
+	const range = (key, digits) => `${m(key).toFixed(digits)} (${Math.min(...list.map((r) => r[key])).toFixed(digits)}`
+		+ `-${Math.max(...list.map((r) => r[key])).toFixed(digits)})`;
 
-	console.log([name.replace(/^start/, '').toLowerCase(), m('cpu').toFixed(1), m('perStream').toFixed(3),
-		Math.round(100 / m('perStream')), Math.round(m('rss')), Math.round(m('anon')), Math.round(m('delay')),
-		m('gen').toFixed(1)].join(' | '));
+	console.log([name, range('perStream', 3), Math.round(100 / m('perStream')), range('rss', 0), range('anon', 0),
+		range('delay', 0), m('gen').toFixed(1)].join(' | '));
+}
+if (rows.has('lpnode')) {
+	const cpu = (name) => median(rows.get(name).map((r) => r.perStream));
+
+	console.log(`CPU a stream, lpnode / nginx-rtmp: ${(cpu('lpnode') / cpu('nginx-rtmp')).toFixed(2)}`);
 }
 process.exit(0);

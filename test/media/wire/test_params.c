@@ -244,9 +244,33 @@ static void codecs_have_names(void **state)
 	assert_false(codec_is_video(CODEC_NONE));
 }
 
+/* x264 164, 720x576 with pixels of 16:11: ffmpeg -vf setsar=16/11. */
+static void a_size_is_as_displayed_when_pixels_are_not_square(void **state)
+{
+	static const uint8_t sps[] = {
+		0x67, 0xf4, 0x00, 0x1e, 0x91, 0x96, 0x80, 0xb4, 0x12, 0x6c, 0x10, 0x40, 0x00, 0x00,
+		0x03, 0x00, 0x40, 0x00, 0x00, 0x0c, 0x83, 0xc5, 0x8b, 0xa8,
+	};
+	struct track_config c = { .codec = CODEC_H264, .extra_len = 8 + sizeof(sps) + 1 };	/* no PPS */
+	struct sps s;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(sps_parse_h264(&s, sps, sizeof(sps), &err), 0);
+	assert_int_equal(s.width, 720);
+	assert_int_equal(s.sar_num, 16);
+	assert_int_equal(s.sar_den, 11);
+	memcpy(c.extra, "\x01\xf4\x00\x1e\xff\xe1\x00\x18", 8);
+	memcpy(c.extra + 8, sps, sizeof(sps));
+	assert_int_equal(params_parse(&c, &err), 0);
+	assert_int_equal(c.width, 1047);
+	assert_int_equal(c.height, 576);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_size_is_as_displayed_when_pixels_are_not_square),
 		cmocka_unit_test(known_parameters_are_read),
 		cmocka_unit_test(parameters_cut_short_fail_and_change_nothing),
 		cmocka_unit_test(picture_above_16384_is_refused_as_too_large),

@@ -922,6 +922,31 @@ static void a_late_player_gets_headers_and_the_last_gop(void **state)
 	assert_int_equal(st.n_players, 0);
 }
 
+static void without_the_cache_a_late_player_waits_for_a_key_frame(void **state)
+{
+	struct client *pub, *c;
+	struct rtmp_stats st;
+	char got[100];
+
+	server->opts.no_gop_cache = true;
+	pub = publisher("cam");
+	send_header(pub);
+	send_frame(pub, 0, true, 'A', 100);
+	send_frame(pub, 40, false, 'b', 100);
+	rtmp_server_stats(server, &st);
+	assert_int_equal(st.gop_bytes, 0);
+	c = player("cam");
+	send_frame(pub, 80, false, 'c', 100);
+	marks(c, got, sizeof(got));
+	assert_string_equal(got, "");
+	send_frame(pub, 120, true, 'D', 100);
+	send_frame(pub, 160, false, 'e', 100);
+	marks(c, got, sizeof(got));
+	assert_string_equal(got, "HDe");
+	client_free(c);
+	client_free(pub);
+}
+
 static void several_gops_in_one_read_all_reach_the_player(void **state)
 {
 	static const uint8_t body[] = {
@@ -1227,6 +1252,7 @@ int main(void)
 		TEST(too_many_connections_of_an_address_are_closed),
 		TEST(a_client_that_reads_no_replies_is_closed),
 		TEST(a_late_player_gets_headers_and_the_last_gop),
+		TEST(without_the_cache_a_late_player_waits_for_a_key_frame),
 		TEST(several_gops_in_one_read_all_reach_the_player),
 		TEST(new_parameters_reach_players_in_order),
 		TEST(audio_only_streams_can_be_joined),
