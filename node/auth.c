@@ -228,6 +228,8 @@ int auth_parse_answer(const char *json, size_t len, char name[129], struct profi
 		snprintf(name, 129, "%s", id);
 	if (rc == 0)
 		rc = parse_profiles(root, profiles, has_profiles, err);
+	if (rc == 0 && *has_profiles)
+		rc = profiles_check_hls(profiles, err);
 	json_decref(root);
 	return rc;
 }

@@ -62,7 +62,8 @@ struct tc_link {
 	struct orch *o;
 	enum link_state state;
 	struct peer_channel *ch;
-	int64_t retry_at_ms;		/* after a refusal */
+	int64_t opened_ms;		/* when it was asked */
+	int64_t retry_at_ms;		/* after a refusal, or silence */
 	unsigned inflight, max_inflight;
 };
 
@@ -123,6 +124,7 @@ struct tc_segment {
 	uint32_t tried;			/* bit per orchestrator */
 	unsigned n_tries;
 	struct tc_check *check;		/* running, owned by itself */
+	struct orch *worker;		/* whose work is being checked, connected or not */
 
 	struct err err;			/* of the last failure */
 	bool failed;
@@ -137,6 +139,7 @@ void tc_kick(struct tc_session *s);
 void tc_kick_all(struct tc *t);
 void tc_link_lost(struct tc_link *l);	/* its connection is gone */
 struct tc_link *tc_session_pick(struct tc_session *s, uint32_t avoid);
+void tc_session_chose(struct tc_session *s, const struct tc_link *l);
 
 /* tc_orch.c */
 bool orch_is_usable(const struct orch *o);

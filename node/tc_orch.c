@@ -161,8 +161,12 @@ int tc_add_orchestrator(struct tc *t, const char *hostport, struct err *err)
 {
 	const char *colon = strrchr(hostport, ':');
 	struct orch *o;
+	long port = 0;
+	char *rest = NULL;
 
-	if (!colon || colon == hostport || atoi(colon + 1) <= 0 || atoi(colon + 1) > 65535)
+	if (colon && colon[1] >= '0' && colon[1] <= '9')
+		port = strtol(colon + 1, &rest, 10);
+	if (colon == hostport || port <= 0 || port > 65535 || *rest)
 		return err_set(err, ERR_INVALID, "%.200s: give HOST:PORT", hostport);
 	o = orch_new(t, hostport, err);
 	if (!o)

@@ -5,6 +5,7 @@
  */
 #include "node/tc_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,9 @@
 #define PERIOD_MIN_MS 2000
 #define LIE_SUSPEND_MS 60000
 #define FAIL_SUSPEND_MS 1000
+#define SUSPEND_MAX_MS 60000
+/* So that one bad hour can be made good again. */
+#define SCORE_MAX 10.0
 
 uint64_t tc_segment_period_ms(const struct tc_segment *g)
 {
@@ -81,7 +85,9 @@ static void try_failed(struct tc_segment *g, const struct err *why, bool final)
 
 	if (o) {
 		o->n_failed++;
-		orch_score(o, o->score > 1 ? o->score * 1.5 : 1.5);
+		/* Busy now says nothing of its speed, and bad input is not its fault. */
+		if (why->code != ERR_BUSY && !(final && why->code == ERR_INVALID))
+			orch_score(o, o->score > 1 ? fmin(o->score * 1.5, SCORE_MAX) : 1.5);
 		log_warn(&g->s->log, "segment try failed: seq=%llu orch=%s try=%u why=%s",
 			 (unsigned long long)g->sequence, o->hostport, g->n_tries, why->msg);
 	}
@@ -109,9 +115,8 @@ void tc_segment_link_lost(struct tc_segment *g, const struct err *why)
 		try_failed(g, why, false);
 }
 
-static void lied(struct tc_segment *g, const struct err *err)
+static void lied(struct tc_segment *g, struct orch *o, const struct err *err)
 {
-	struct orch *o = g->link->o;
 
 	g->s->t->stats->orchestrator_lies++;
 	orch_suspend(o, LIE_SUSPEND_MS);
@@ -202,24 +207,29 @@ static void on_refuse(struct tc_segment *g, const uint8_t *data, size_t len)
 	bool final;
 
 	if (msg_refuse_unpack(&m, data, len, &err) < 0) {
-		lied(g, &err);
+		lied(g, g->link->o, &err);
 		return;
 	}
 	err_set(&err, m.code == REFUSE_BUSY ? ERR_BUSY :
 		m.code == REFUSE_INPUT || m.code == REFUSE_INVALID ? ERR_INVALID : ERR_INTERNAL,
 		"%s", m.reason);
 	if (m.code == REFUSE_BUSY)
-		orch_suspend(g->link->o, m.retry_after_ms ? m.retry_after_ms : FAIL_SUSPEND_MS);
+		orch_suspend(g->link->o, m.retry_after_ms == 0 ? FAIL_SUSPEND_MS :
+			     m.retry_after_ms < SUSPEND_MAX_MS ? m.retry_after_ms : SUSPEND_MAX_MS);
 	/* One that says "undecodable" may lie: believe two, or the only one there is. */
 	final = m.code == REFUSE_INPUT &&
 		(g->n_tries > 1 || !tc_session_pick(g->s, g->tried));
 	try_failed(g, &err, final);
 }
 
-/* Everything came and is signed: look at it off the loop. */
+/* Everything came and is signed: look at it off the loop.  Nothing more is heard from
+ * the orchestrator meanwhile; the link stays ours until the verdict. */
 static void start_check(struct tc_segment *g)
 {
 	g->state = SEG_CHECKING;
+	g->worker = g->link->o;
+	peer_channel_close(g->ch);
+	g->ch = NULL;
 	uv_timer_stop(&g->deadline);
 	g->check = tc_check_start(g);
 }
@@ -251,7 +261,7 @@ static void on_msg(void *arg, struct peer_channel *ch, uint16_t type,
 		rc = 0;		/* a later version's message: nothing we need */
 	}
 	if (rc < 0)
-		lied(g, &err);
+		lied(g, g->link->o, &err);
 }
 
 static void on_data(void *arg, struct peer_channel *ch, const uint8_t *data, size_t len)
@@ -262,7 +272,7 @@ static void on_data(void *arg, struct peer_channel *ch, const uint8_t *data, siz
 	if (g->current < 0 || !buf_add(&g->in[g->current].data, data, len)) {
 		err_set(&err, ERR_LIMIT, "media bytes outside a rendition or above %u",
 			RENDITION_BYTES_MAX);
-		lied(g, &err);
+		lied(g, g->link->o, &err);
 		return;
 	}
 	sha256_add(g->in[g->current].sha, data, len);
@@ -276,8 +286,6 @@ static void on_close(void *arg, struct peer_channel *ch, const struct err *why)
 
 	(void)ch;
 	g->ch = NULL;
-	if (g->state == SEG_CHECKING || g->state == SEG_DONE)
-		return;
 	if (why)
 		err = *why;
 	else
@@ -343,8 +351,20 @@ static void send_trailer(struct tc_segment *g)
 /* Start a try on l: header, and all bytes and the trailer if they are there. */
 void tc_segment_try(struct tc_segment *g, struct tc_link *l)
 {
+	struct peer_channel *ch;
 	struct err err;
 
+	ch = peer_channel_open(l->o->conn, &segment_cb, g, &err);
+	if (!ch) {	/* no try: the segment has not been there */
+		g->s->t->stats->upload_failed++;
+		orch_suspend(l->o, FAIL_SUSPEND_MS);
+		if (log_may(&l->o->log_limit, 10))
+			log_warn(&g->s->log, "segment cannot be sent: seq=%llu orch=%s why=%s",
+				 (unsigned long long)g->sequence, l->o->hostport, err.msg);
+		tc_kick(g->s);
+		return;
+	}
+	g->ch = ch;
 	g->link = l;
 	g->tried |= 1u << l->o->index;
 	l->inflight++;
@@ -354,12 +374,6 @@ void tc_segment_try(struct tc_segment *g, struct tc_link *l)
 	strcpy(g->orchestrator, l->o->hostport);
 	if (!l->o->tested)
 		l->o->testing = true;
-	g->ch = peer_channel_open(l->o->conn, &segment_cb, g, &err);
-	if (!g->ch) {
-		g->s->t->stats->upload_failed++;
-		try_failed(g, &err, false);
-		return;
-	}
 	send_header(g);
 	if (g->state == SEG_COLLECTING)
 		return;
@@ -412,7 +426,7 @@ struct tc_segment *tc_segment_begin(struct tc_session *s, const struct tc_source
 	/* At once, so that no byte is missed; else it goes whole when it ends. */
 	l = tc_session_pick(s, 0);
 	if (l) {
-		s->sticky = (int)l->o->index;
+		tc_session_chose(s, l);
 		tc_segment_try(g, l);
 	}
 	return g;
@@ -457,12 +471,10 @@ void tc_segment_drop(struct tc_segment *g)
 void tc_segment_checked(struct tc_segment *g, const struct err *err,
 			struct tc_rendition *renditions, size_t n)
 {
-	struct orch *o;
-
 	g->check = NULL;
 	if (err) {
-		if (g->link && (err->code == ERR_INVALID || err->code == ERR_LIMIT))
-			lied(g, err);
+		if (err->code == ERR_INVALID || err->code == ERR_LIMIT)
+			lied(g, g->worker, err);
 		else
 			try_failed(g, err, false);
 		/* The deadline was stopped for the check. */
@@ -473,13 +485,10 @@ void tc_segment_checked(struct tc_segment *g, const struct err *err,
 	memcpy(g->out, renditions, n * sizeof(*renditions));
 	g->n_out = n;
 	clear_incoming(g);
-	if (g->link) {
-		o = g->link->o;
-		o->n_done++;
-		orch_score(o, (double)(clock_mono_ms() - g->ended_ms) /
-			   (g->facts.duration_ms ? g->facts.duration_ms : 1));
-		leave_link(g, NULL);
-	}
+	g->worker->n_done++;
+	orch_score(g->worker, (double)(clock_mono_ms() - g->ended_ms) /
+		   (g->facts.duration_ms ? g->facts.duration_ms : 1));
+	leave_link(g, NULL);
 	finish(g);
 }
 
@@ -491,11 +500,13 @@ static void on_timer_closed(uv_handle_t *h)
 /* From whatever state; out of its session's list already. */
 void tc_segment_free(struct tc_segment *g)
 {
+	struct err err;
 	size_t i;
 
 	if (g->check)
 		tc_check_cancel(g->check);
-	leave_link(g, NULL);
+	err_set(&err, ERR_IO, "the stream is over");
+	leave_link(g, &err);
 	clear_incoming(g);
 	for (i = 0; i < g->n_out; i++)
 		blob_unref(g->out[i].data);

@@ -16,6 +16,9 @@
 /* Links held at once: the one in use, and two to fall back on or to try out. */
 #define LINKS_WANTED 3
 #define REFUSED_RETRY_MS 3000
+/* One that does not even answer: facts/reliability C5. */
+#define OPEN_DEADLINE_MS 2000
+#define SILENT_RETRY_MS 10000
 /* Another orchestrator must be this much faster before a stream moves. */
 #define SWITCH_RATIO 0.7
 
@@ -60,9 +63,15 @@ void tc_link_lost(struct tc_link *l)
 
 static void link_refused(struct tc_link *l, const struct msg_refuse *m)
 {
+	struct err err;
+
 	if (log_may(&l->o->log_limit, 10))
 		log_warn(&l->s->log, "orchestrator refuses the session: orch=%s reason=%s",
 			 l->o->hostport, m->reason);
+	if (l->state == LINK_OPEN) {	/* it had accepted, and ends it */
+		err_set(&err, ERR_IO, "orchestrator ended the session: %s", m->reason);
+		fail_link_segments(l, &err);
+	}
 	l->retry_at_ms = clock_mono_ms() +
 		(m->retry_after_ms ? (int64_t)m->retry_after_ms : REFUSED_RETRY_MS);
 	l->state = LINK_NONE;
@@ -142,6 +151,29 @@ static void link_open(struct tc_link *l)
 	peer_channel_msg(l->ch, MSG_OPEN_SESSION, &b);
 	buf_fini(&b);
 	l->state = LINK_OPENING;
+	l->opened_ms = clock_mono_ms();
+}
+
+/* Asked and not answered: its place among the links is another's now. */
+static void give_up_opening(struct tc_session *s, int64_t now)
+{
+	struct err err;
+	size_t i;
+
+	err_set(&err, ERR_TIMEOUT, "no answer to the session within %d ms", OPEN_DEADLINE_MS);
+	for (i = 0; i < s->t->n_orch; i++) {
+		struct tc_link *l = &s->link[i];
+
+		if (l->state != LINK_OPENING || now - l->opened_ms < OPEN_DEADLINE_MS)
+			continue;
+		if (log_may(&l->o->log_limit, 10))
+			log_warn(&s->log, "orchestrator does not answer: orch=%s waited_ms=%d",
+				 l->o->hostport, OPEN_DEADLINE_MS);
+		peer_channel_abort(l->ch, &err);
+		l->ch = NULL;
+		l->state = LINK_NONE;
+		l->retry_at_ms = now + SILENT_RETRY_MS;
+	}
 }
 
 static void open_links(struct tc_session *s)
@@ -173,7 +205,7 @@ static bool link_has_room(const struct tc_link *l)
 
 struct tc_link *tc_session_pick(struct tc_session *s, uint32_t avoid)
 {
-	struct tc_link *best = NULL, *sticky = NULL;
+	struct tc_link *best = NULL, *sticky = NULL, *unknown = NULL;
 	size_t i;
 
 	for (i = 0; i < s->t->n_orch; i++) {
@@ -186,13 +218,27 @@ struct tc_link *tc_session_pick(struct tc_session *s, uint32_t avoid)
 		/* Each gets one segment to show what it can. */
 		if (!l->o->tested && !l->o->testing)
 			return l;
-		if (!best || l->o->score < best->o->score)
+		if (!l->o->tested)
+			unknown = l;
+		else if (!best || l->o->score < best->o->score)
 			best = l;
 	}
+	/* One that is still showing it gets more only where there is no other. */
+	if (!best)
+		return unknown;
+	if (sticky && !sticky->o->tested)
+		return best;
 	if (sticky && (best == sticky || (sticky->o->score <= 1 &&
 					  best->o->score > SWITCH_RATIO * sticky->o->score)))
 		return sticky;
 	return best;
+}
+
+/* A trial segment does not move the stream. */
+void tc_session_chose(struct tc_session *s, const struct tc_link *l)
+{
+	if (s->sticky < 0 || l->o->tested)
+		s->sticky = (int)l->o->index;
 }
 
 /* ---- the one place that moves things ---- */
@@ -211,7 +257,7 @@ static void start_tries(struct tc_session *s)
 			l = tc_session_pick(s, 0);	/* all were tried: again, then */
 		if (!l)
 			return;		/* segments go in order */
-		s->sticky = (int)l->o->index;
+		tc_session_chose(s, l);
 		tc_segment_try(g, l);
 	}
 }
@@ -243,29 +289,40 @@ static void deliver(struct tc_session *s)
 	}
 }
 
+/* When a link may be used again that may not now; 0: nothing to wait for. */
+static int64_t link_wakes_at(const struct tc_link *l, const struct orch *o, int64_t now)
+{
+	int64_t at = o->suspended_until_ms;
+
+	if (!o->ready)
+		return 0;	/* on_ready kicks */
+	if (l->state == LINK_OPENING)
+		return l->opened_ms + OPEN_DEADLINE_MS;
+	if (l->state == LINK_NONE && l->retry_at_ms > at)
+		at = l->retry_at_ms;
+	return at > now ? at : 0;
+}
+
 static void on_kick(uv_timer_t *timer)
 {
 	struct tc_session *s = timer->data;
 	int64_t now = clock_mono_ms(), wake = 0;
 	size_t i;
 
+	give_up_opening(s, now);
 	open_links(s);
 	start_tries(s);
 	deliver(s);
 	if (!s->cb)
 		return;
-	/* Refused or suspended: look again when that ends. */
 	for (i = 0; i < s->t->n_orch; i++) {
-		int64_t at = s->link[i].retry_at_ms;
+		int64_t at = link_wakes_at(&s->link[i], s->t->orch[i], now);
 
-		if (s->t->orch[i]->suspended_until_ms > at)
-			at = s->t->orch[i]->suspended_until_ms;
-		if (s->link[i].state == LINK_NONE && s->t->orch[i]->ready && at > now &&
-		    (!wake || at < wake))
+		if (at && (!wake || at < wake))
 			wake = at;
 	}
 	if (wake && !uv_is_active((uv_handle_t *)&s->kick))
-		uv_timer_start(&s->kick, on_kick, (uint64_t)(wake - now) + 1, 0);
+		uv_timer_start(&s->kick, on_kick, wake > now ? (uint64_t)(wake - now) + 1 : 1, 0);
 }
 
 struct tc_session *tc_session_new(struct tc *t, const struct tc_session_opts *opts,

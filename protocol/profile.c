@@ -664,3 +664,14 @@ struct hash32 profiles_hash(const struct profile_list *l)
 	buf_fini(&b);
 	return h;
 }
+
+int profiles_check_hls(const struct profile_list *l, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (l->p[i].encoder == ENCODER_VP8)
+			return err_set(err, ERR_INVALID, "profile %s: VP8 cannot be carried in HLS, "
+				       "use VP9", l->p[i].name);
+	return 0;
+}

@@ -67,6 +67,10 @@ struct hash32 profiles_hash(const struct profile_list *l);
 int profile_check(const struct profile *p, struct err *err);
 int profiles_check(const struct profile_list *l, struct err *err);	/* names too: no two alike */
 
+/* Can HLS carry them all?  Fails with ERR_INVALID naming the profile: VP8 fits
+ * neither MPEG-TS nor the fragmented MP4 that FFmpeg 5.1 writes. */
+int profiles_check_hls(const struct profile_list *l, struct err *err);
+
 bool profile_is_fmp4(const struct profile *p);	/* VP9, AV1 (and VP8): not for MPEG-TS */
 
 #endif

@@ -29,7 +29,9 @@ bench() {
 }
 
 wanted="$*"
-bench ladder build/test/bench/bench_ladder
+test/bench/make_source.sh build/bench/source >&2
+bench ladder build/test/bench/bench_ladder -n 5 build/bench/source/real1080.ts
+bench instructions test/bench/instructions.sh build/bench/source/real1080.ts
 bench http test/bench/bench_http.sh build
 bench ingest node test/bench/bench_ingest.mjs
 bench segment node test/bench/bench_segment.mjs

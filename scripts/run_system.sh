@@ -1,7 +1,9 @@
 #!/bin/sh
-# run_system.sh BUILD [SANBUILD [PATTERN]]: runs test/system/*.test.mjs, two at a time.
+# run_system.sh BUILD [SANBUILD [PATTERN]]: runs test/system/*.test.mjs, a few at a time.
 # With SANBUILD its sanitized lpnode is used, except by files that say
-# "// binary: plain" (BUILD's) or "// binary: both" (once each).
+# "// binary: plain" (BUILD's) or "// binary: both" (once each).  A file that says
+# "// alone" needs the whole machine: it runs first, by itself.  Three at a time on two
+# cores: most of a test is waiting for media time to pass.
 set -u
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -12,11 +14,21 @@ logs=$build/system
 mkdir -p "$logs"
 rm -f "$logs"/*.log "$logs"/*.code
 
-# Lines of "name kind build".
+# The longest first, so that none is left over at the end.
+files() {
+	for name in many liar rtmp_publish orchestrator browser; do
+		echo test/system/$name.test.mjs
+	done
+	ls test/system/*.test.mjs
+}
+
+# list_runs alone|others: lines of "name kind build".
 list_runs() {
-	for file in test/system/*.test.mjs; do
+	for file in $(files | awk '!seen[$0]++'); do
 		name=$(basename "$file" .test.mjs)
 		case $name in *"$pattern"*) ;; *) continue ;; esac
+		grep -q '^// alone' "$file" && group=alone || group=others
+		[ $group = "$1" ] || continue
 		wants=$(sed -n 's|^// binary: ||p' "$file" | head -n 1)
 		if [ -z "$san" ] || [ "$wants" = plain ]; then echo "$name plain $build"
 		elif [ "$wants" = both ]; then echo "$name plain $build"; echo "$name san $san"
@@ -25,7 +37,8 @@ list_runs() {
 	done
 }
 
-list_runs | xargs -P "${SYSTEM_JOBS:-2}" -n 3 scripts/run_system_one.sh "$logs"
+list_runs alone | xargs -r -n 3 scripts/run_system_one.sh "$logs"
+list_runs others | xargs -r -P "${SYSTEM_JOBS:-3}" -n 3 scripts/run_system_one.sh "$logs"
 
 for code in "$logs"/*.code; do
 	log=${code%.code}.log

@@ -129,6 +129,8 @@ static void webhook_answers_are_read_and_bad_ones_refused(void **state)
 		"{\"manifestID\":\"a\",\"presets\":[\"P999\"]}",
 		"{\"manifestID\":\"a\",\"profiles\":[{\"width\":-1}]}",
 		"{\"manifestID\":\"a\",\"manifestID\":\"b\"}",
+		"{\"manifestID\":\"a\",\"profiles\":[{\"name\":\"v\",\"width\":640,\"height\":360,"
+		"\"bitrate\":500000,\"encoder\":\"VP8\"}]}",
 	};
 	struct profile_list p;
 	char name[129];

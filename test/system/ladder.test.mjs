@@ -1,4 +1,5 @@
 // binary: plain
+// alone
 // The default ladder on a 720p source, in real time.
 import assert from 'node:assert/strict';
 import { test } from './lib/harness.mjs';

@@ -85,6 +85,10 @@ export class Node {
 		if (this.child.end)
 			throw new Error(`lpnode ended at start with ${this.child.end.code}:\n${this.logTail(10)}`);
 		this.addr = JSON.parse(fs.readFileSync(ready, 'utf8'));
+		// The zygote warms up beside the running node; a test's clock starts after.
+		if (this.opts.roles !== 'broadcaster')
+			await until('the workers are there', () => this.child.end || this.descendants().length > 1,
+				15000 * slow, 30);
 	}
 
 	get pid() { return this.child.pid; }
