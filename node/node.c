@@ -489,7 +489,6 @@ static void close_all(struct node *n)
 	uv_close((uv_handle_t *)&n->term, NULL);
 	uv_close((uv_handle_t *)&n->intr, NULL);
 	uv_close((uv_handle_t *)&n->hup, NULL);
-	uv_close((uv_handle_t *)&n->hup, NULL);
 	uv_close((uv_handle_t *)&n->drain, NULL);
 	close_ingest(n);
 	/* What they use goes before their last connection. */
@@ -587,13 +586,11 @@ static void init_loop(struct node *n)
 	uv_signal_init(&n->loop, &n->term);
 	uv_signal_init(&n->loop, &n->intr);
 	uv_signal_init(&n->loop, &n->hup);
-	uv_signal_init(&n->loop, &n->hup);
 	uv_timer_init(&n->loop, &n->drain);
 	uv_timer_init(&n->loop, &n->give_up);
-	n->term.data = n->intr.data = n->hup.data = n->hup.data = n->drain.data = n->give_up.data = n;
+	n->term.data = n->intr.data = n->hup.data = n->drain.data = n->give_up.data = n;
 	uv_signal_start(&n->term, on_signal, SIGTERM);
 	uv_signal_start(&n->intr, on_signal, SIGINT);
-	uv_signal_start(&n->hup, on_signal, SIGHUP);	/* its terminal is gone */
 	/* The terminal is gone, unless nohup asked to live on. */
 	if (sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler != SIG_IGN)
 		uv_signal_start(&n->hup, on_signal, SIGHUP);
