@@ -661,7 +661,7 @@ struct live *live_open(struct lives *ls, const char *name, bool push,
 	if (ls->n >= ls->opts.max_streams)
 		free_oldest_ended(ls);
 	if (ls->n >= ls->opts.max_streams) {
-		err_set(err, ERR_BUSY, "%u streams are there already (-maxSessions)", ls->n);
+		err_set(err, ERR_BUSY, "%u streams are there already (-maxStreams)", ls->n);
 		return NULL;
 	}
 	l = live_new(ls, name, push, sequence);
@@ -731,10 +731,20 @@ void live_publisher_gone(struct live *l, const char *why)
 
 /* ---- pushed segments ---- */
 
-static void answer_source_only(live_push_cb *done, void *arg, uint64_t sequence)
+/* It plays, but has no renditions: is that as it should be? */
+static void answer_source_only(const struct live *l, const struct inspect *in, live_push_cb *done,
+			       void *arg, uint64_t sequence)
 {
 	struct tc_result r = { .sequence = sequence, .orchestrator = "" };
+	struct err err;
 
+	if (in->n_video && !in->starts_with_idr) {
+		err_set(&err, ERR_INVALID, "the segment does not begin with a key frame");
+		r.err = &err;
+	} else if (l->tc && tc_session_pending(l->tc) >= PENDING_MAX) {
+		err_set(&err, ERR_BUSY, "%d segments of this stream wait already", PENDING_MAX);
+		r.err = &err;
+	}
 	done(arg, &r);
 }
 
@@ -780,7 +790,7 @@ void live_push(struct live *l, struct blob *data, bool fmp4, const struct inspec
 	if (in->n_video && in->starts_with_idr)
 		g = begin_transcode(l, &src, 0, 0);
 	if (!g) {
-		answer_source_only(done, arg, sequence);
+		answer_source_only(l, in, done, arg, sequence);
 		return;
 	}
 	p = add_pending(l, sequence, duration_90k, wall, discontinuity);

@@ -281,7 +281,7 @@ static void hand_over(struct push_req *q)
 	if (!l || !live_is_live(l))
 		l = live_open(q->p->ls, q->name, true, q->has_profiles ? &q->profiles : NULL, &err);
 	if (!l) {
-		fail(q, 503, err.msg);
+		fail(q, lives_find(q->p->ls, q->name) ? 409 : 503, err.msg);
 		return;
 	}
 	q->live = l;

@@ -29,10 +29,20 @@ bench() {
 }
 
 wanted="$*"
-test/bench/make_source.sh build/bench/source >&2
-bench ladder build/test/bench/bench_ladder -n 5 build/bench/source/real1080.ts
-bench instructions test/bench/instructions.sh build/bench/source/real1080.ts
+source=$out/source/real1080.ts
+segment=$out/source/segment.ts
+
+# One segment of 2 s of the camera footage.
+cut_segment() {
+	test/bench/make_source.sh $out/source &&
+		ffmpeg -v error -nostdin -y -ss 4 -i $source -t 2 -c copy $segment
+}
+
+[ -s $segment ] || cut_segment || exit 1
+bench ladder build/test/bench/bench_ladder $source
+bench instructions test/bench/instructions.sh $source
+bench worker build/test/bench/bench_worker $segment
+bench segment node test/bench/bench_segment.mjs
 bench http test/bench/bench_http.sh build
 bench ingest node test/bench/bench_ingest.mjs
-bench segment node test/bench/bench_segment.mjs
 exit $failed

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --no-warnings
 // `make run`: one node with all roles, off chain, and, when nobody publishes, a
 // sample stream.  Ctrl-C ends everything in order; RUN_SECONDS=N ends by itself with
 // a summary, and fails if any segment lacks a rendition.
@@ -117,11 +117,16 @@ function startPusher(url) {
 let statusUrl = '';
 
 async function getStatus() {
-	const res = await fetch(statusUrl, { signal: AbortSignal.timeout(3000) });
+	try {
+		const res = await fetch(statusUrl, { signal: AbortSignal.timeout(5000) });
 
-	if (!res.ok)
-		throw new Error(`status ${res.status}`);
-	return res.json();
+		if (res.ok)
+			return await res.json();
+	} catch (e) { /* told below, with the better reason if there is one */ }
+	await sleep(200);
+	if (node.end)
+		throw new Sorry(`lpnode ended by itself:\n${env.V ? '' : logTail()}`);
+	throw new Sorry(`lpnode does not answer at ${statusUrl}`);
 }
 
 const made = (stream) => stream.renditions.filter((r) => r.name !== 'source');
@@ -167,8 +172,6 @@ async function watch() {
 		await sleep(Math.max(0, t0 + i * 1000 - Date.now()));
 		if (stopping)
 			break;
-		if (node.end)
-			throw new Sorry(`lpnode ended by itself:\n${env.V ? '' : logTail()}`);
 		if (pusher && pusher.end && !stopping)
 			throw new Sorry(`the sample stream broke off; see ${path.join(datadir, 'ffmpeg.log')}`);
 		const st = await getStatus();
