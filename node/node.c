@@ -447,8 +447,11 @@ static int start_all(struct node *n, struct err *err)
 	profiles_default(&n->profiles);
 	if (o->transcoding_options &&
 	    (profiles_parse_option(&n->profiles, o->transcoding_options, err) < 0 ||
-	     profiles_check_hls(&n->profiles, err) < 0))
+	     profiles_check_hls(&n->profiles, err) < 0)) {
+		if (err->code == ERR_NOT_FOUND)	/* a preset: the command line's fault */
+			err->code = ERR_INVALID;
 		return err_wrap(err, "-transcodingOptions");
+	}
 	n->key = sig_key_load_or_create(o->datadir, "node.key", err);
 	if (!n->key)
 		return err_wrap(err, "node key");
