@@ -44,6 +44,7 @@ struct auth {
 	size_t n_lines;
 	struct offender offenders[OFFENDERS_MAX];
 	size_t next_offender;
+	struct log_limit log_limit;	/* the webhook's trouble */
 };
 
 struct auth_call {
@@ -101,7 +102,10 @@ static int load_keys(struct auth *a, const char *path, struct err *err)
 	a->has_keys = true;
 	while (rc == 0 && fgets(line, sizeof(line), f)) {
 		total += strlen(line);
-		if (total > KEYS_FILE_MAX)
+		if (!strchr(line, '\n') && !feof(f))
+			rc = err_set(err, ERR_LIMIT, "line %u: longer than %zu bytes", no + 1,
+				     sizeof(line) - 2);
+		else if (total > KEYS_FILE_MAX)
 			rc = err_set(err, ERR_LIMIT, "larger than %u bytes", KEYS_FILE_MAX);
 		else
 			rc = parse_line(a, line, ++no, err);
@@ -245,8 +249,9 @@ static void on_webhook(void *arg, int status, const uint8_t *body, size_t len,
 
 	hist_add(&c->a->stats->webhook_time, (double)(clock_mono_ms() - c->started_ms));
 	if (status == 0) {
-		log_warn(NULL, "auth webhook does not answer, publisher refused: why=%s",
-			 http_err ? http_err->msg : "");
+		if (log_may(&c->a->log_limit, 10))
+			log_warn(NULL, "auth webhook does not answer, publisher refused: why=%s",
+				 http_err ? http_err->msg : "");
 		v.reason = "authorization is not available: try again";
 	} else if (status != 200) {
 		v.reason = "not authorized";
@@ -254,7 +259,8 @@ static void on_webhook(void *arg, int status, const uint8_t *body, size_t len,
 		v.allowed = true;
 	} else if (auth_parse_answer((const char *)body, len, c->name, &profiles, &has_profiles,
 				     &err) < 0) {
-		log_warn(NULL, "auth webhook's answer is refused: why=%s", err.msg);
+		if (log_may(&c->a->log_limit, 10))
+			log_warn(NULL, "auth webhook's answer is refused: why=%s", err.msg);
 		v.reason = "authorization is not available: try again";
 	} else {
 		v.allowed = true;
@@ -289,7 +295,8 @@ static struct auth_call *start_webhook(struct auth *a, const char *name, const c
 	buf_fini(&b);
 	if (c->http)
 		return c;
-	log_warn(NULL, "auth webhook cannot be called: why=%s", err.msg);
+	if (log_may(&a->log_limit, 10))
+		log_warn(NULL, "auth webhook cannot be called: why=%s", err.msg);
 	free(c);
 	cb(arg, &v);
 	return NULL;

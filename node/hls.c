@@ -69,7 +69,7 @@ static void get_playlist(void *arg, struct http_req *r)
 	}
 	buf_init(&b, PLAYLIST_MAX);
 	playlist_render(window_playlist(w), &b);
-	reply_playlist(r, &b, playlist_version(window_playlist(w)));
+	reply_playlist(r, &b, window_version(w));
 	buf_fini(&b);
 }
 

@@ -67,7 +67,9 @@ struct live {
 	struct sha256 *sha;		/* of cur */
 	struct tc_session *tc;		/* owned; NULL: source only (so far) */
 	struct tc_segment *cur_tc;	/* of cur */
-	int64_t wall_next_ms;		/* where the next segment begins; 0: now */
+	int64_t wall_first_ms;		/* when the publisher's first packet came */
+	int64_t wall_begin_ms;		/* when the segment being cut began */
+	int64_t wall_next_ms;		/* where the next segment begins; 0: not known */
 	int64_t next_pts_90k;		/* pushed: where a segment that continues begins */
 	uint64_t next_sequence;		/* pushed streams; the segmenter counts itself */
 	struct profile_list profiles;	/* as asked */
@@ -79,6 +81,7 @@ struct live {
 	char orchestrator[280];
 	enum codec video, audio;
 	char warning[200];
+	bool has_dependent;		/* some segment did not begin with a key frame */
 	struct log_limit bad_packets;
 };
 
@@ -90,6 +93,7 @@ struct lives {
 	struct stats *stats;		/* borrowed */
 	struct list all;		/* struct live.node */
 	unsigned n;
+	bool draining;			/* nothing new begins */
 	uv_timer_t tick;
 };
 
@@ -237,12 +241,13 @@ static struct tc_segment *begin_transcode(struct live *l, const struct tc_source
 
 /* ---- the source ---- */
 
-static int64_t place(struct live *l, bool discontinuity, int64_t duration_90k, bool ended_now)
+/* Where a segment stands in time: behind the last one, or where it began by the clock. */
+static int64_t place(struct live *l, bool discontinuity, int64_t duration_90k, int64_t began_ms)
 {
-	int64_t now = clock_wall_ms(), start = l->wall_next_ms;
+	int64_t start = l->wall_next_ms;
 
 	if (start == 0 || discontinuity)
-		start = ended_now ? now - duration_90k / 90 : now;
+		start = began_ms;
 	l->wall_next_ms = start + duration_90k / 90;
 	return start;
 }
@@ -291,6 +296,15 @@ static void lost_all(struct live *l, const char *why, uint64_t sequence)
 		 (unsigned long long)sequence, why);
 }
 
+static const char *why_source_only(const struct segment_info *info)
+{
+	if (!info->transcodable)
+		return "it does not stand alone (no key frame, or too long)";
+	if (info->n_video == 0)
+		return "it has no video";
+	return "too many segments are waiting already";
+}
+
 static void warn_long_gop(struct live *l)
 {
 	int gop_ms = l->seg ? segmenter_gop_ms(l->seg) : 0;
@@ -317,6 +331,8 @@ static void on_begin(void *arg, const struct segment_info *info)
 	l->cur_err.code = ERR_NONE;
 	blob_writer_open(&l->cur, &l->cur_err);
 	sha256_reset(l->sha);
+	/* The segmenter holds a stream's first packets back while it waits for a track. */
+	l->wall_begin_ms = l->wall_next_ms == 0 ? l->wall_first_ms : clock_wall_ms();
 	l->cur_tc = NULL;
 	if (info->independent)
 		l->cur_tc = begin_transcode(l, &src, info->fps_num, info->fps_den);
@@ -342,7 +358,7 @@ static void on_end(void *arg, const struct segment_info *info)
 	struct live *l = arg;
 	/* The first of all continues nothing, and breaks nothing. */
 	bool discontinuity = info->discontinuity && l->source.n_segments > 0;
-	int64_t wall = place(l, info->discontinuity, info->duration_90k, false);
+	int64_t wall = place(l, info->discontinuity, info->duration_90k, l->wall_begin_ms);
 	struct tc_facts facts;
 	struct blob *data = NULL;
 
@@ -380,10 +396,10 @@ static void on_end(void *arg, const struct segment_info *info)
 			tc_segment_drop(l->cur_tc);
 		if (!info->transcodable)
 			l->ls->stats->segments_untranscodable++;
+		if (!info->independent)
+			l->has_dependent = true;
 		if (l->tc)
-			lost_all(l, info->transcodable ? "too many segments are waiting already" :
-				 "it does not stand alone (no key frame, or too long)",
-				 info->sequence);
+			lost_all(l, why_source_only(info), info->sequence);
 	}
 	l->cur_tc = NULL;
 	blob_unref(data);
@@ -540,6 +556,7 @@ unsigned lives_count(const struct lives *ls)
 
 void lives_drain(struct lives *ls)
 {
+	ls->draining = true;
 	list_each(n, &ls->all)
 		end_stream(list_entry(n, struct live, node));
 }
@@ -554,6 +571,7 @@ bool lives_are_idle(const struct lives *ls)
 
 void lives_close(struct lives *ls)
 {
+	ls->draining = true;
 	list_each(n, &ls->all)
 		free_live(list_entry(n, struct live, node));
 	uv_close((uv_handle_t *)&ls->tick, NULL);
@@ -600,12 +618,31 @@ static struct live *live_new(struct lives *ls, const char *name, bool push, uint
 	return l;
 }
 
+/* Streams that only wait for late viewers make room for new ones. */
+static void free_oldest_ended(struct lives *ls)
+{
+	struct live *oldest = NULL;
+
+	list_each(n, &ls->all) {
+		struct live *l = list_entry(n, struct live, node);
+
+		if (l->state == LIVE_ENDED && (!oldest || l->changed_ms < oldest->changed_ms))
+			oldest = l;
+	}
+	if (oldest)
+		free_live(oldest);
+}
+
 struct live *live_open(struct lives *ls, const char *name, bool push,
 		       const struct profile_list *profiles, struct err *err)
 {
 	struct live *l = lives_find(ls, name);
 	uint64_t sequence = first_sequence(l);
 
+	if (ls->draining) {
+		err_set(err, ERR_BUSY, "this node is shutting down");
+		return NULL;
+	}
 	if (l && (l->state == LIVE_LIVE || (l->state != LIVE_ENDED && l->push != push))) {
 		err_set(err, ERR_BUSY, "stream %s is already being published", name);
 		return NULL;
@@ -621,8 +658,10 @@ struct live *live_open(struct lives *ls, const char *name, bool push,
 	}
 	if (l)
 		free_live(l);
+	if (ls->n >= ls->opts.max_streams)
+		free_oldest_ended(ls);
 	if (ls->n >= ls->opts.max_streams) {
-		err_set(err, ERR_BUSY, "%u streams are there already (-maxSessions)", ls->n);
+		err_set(err, ERR_BUSY, "%u streams are there already (-maxStreams)", ls->n);
 		return NULL;
 	}
 	l = live_new(ls, name, push, sequence);
@@ -672,6 +711,8 @@ void live_packet(struct live *l, const struct media_packet *p)
 {
 	struct err err;
 
+	if (l->wall_first_ms == 0)
+		l->wall_first_ms = clock_wall_ms();
 	if (segmenter_push(l->seg, p, &err) < 0 && log_may(&l->bad_packets, 6))
 		log_warn(&l->log, "frame dropped: why=%s", err.msg);
 }
@@ -684,16 +725,26 @@ void live_publisher_gone(struct live *l, const char *why)
 		 (unsigned long long)l->ls->opts.grace_ms);
 	if (l->seg)
 		segmenter_break(l->seg);
-	l->wall_next_ms = 0;
+	l->wall_next_ms = l->wall_first_ms = 0;
 	set_state(l, LIVE_WAITING);
 }
 
 /* ---- pushed segments ---- */
 
-static void answer_source_only(live_push_cb *done, void *arg, uint64_t sequence)
+/* It plays, but has no renditions: is that as it should be? */
+static void answer_source_only(const struct live *l, const struct inspect *in, live_push_cb *done,
+			       void *arg, uint64_t sequence)
 {
 	struct tc_result r = { .sequence = sequence, .orchestrator = "" };
+	struct err err;
 
+	if (in->n_video && !in->starts_with_idr) {
+		err_set(&err, ERR_INVALID, "the segment does not begin with a key frame");
+		r.err = &err;
+	} else if (l->tc && tc_session_pending(l->tc) >= PENDING_MAX) {
+		err_set(&err, ERR_BUSY, "%d segments of this stream wait already", PENDING_MAX);
+		r.err = &err;
+	}
 	done(arg, &r);
 }
 
@@ -712,7 +763,7 @@ void live_push(struct live *l, struct blob *data, bool fmp4, const struct inspec
 	bool first = window_is_empty(l->source.window);
 	bool discontinuity = !first && !follows(l->next_pts_90k, in->first_pts_90k);
 	uint64_t sequence = l->next_sequence++;
-	int64_t wall = place(l, discontinuity, duration_90k, true);
+	int64_t wall = place(l, discontinuity, duration_90k, clock_wall_ms() - duration_90k / 90);
 	struct tc_source src = {
 		.sequence = sequence, .fmp4 = fmp4, .discontinuity = discontinuity,
 		.width = in->width, .height = in->height,
@@ -724,6 +775,8 @@ void live_push(struct live *l, struct blob *data, bool fmp4, const struct inspec
 	struct tc_segment *g = NULL;
 	struct pending *p;
 
+	if (in->n_video && !in->starts_with_idr)
+		l->has_dependent = true;
 	l->next_pts_90k = in->first_pts_90k + duration_90k;
 	l->changed_ms = clock_mono_ms();
 	add_source(l, data, sequence, in->init_len, duration_90k, wall, discontinuity);
@@ -737,7 +790,7 @@ void live_push(struct live *l, struct blob *data, bool fmp4, const struct inspec
 	if (in->n_video && in->starts_with_idr)
 		g = begin_transcode(l, &src, 0, 0);
 	if (!g) {
-		answer_source_only(done, arg, sequence);
+		answer_source_only(l, in, done, arg, sequence);
 		return;
 	}
 	p = add_pending(l, sequence, duration_90k, wall, discontinuity);
@@ -811,7 +864,7 @@ bool live_master(const struct live *l, struct buf *b)
 		return false;
 	/* Source first, the rest best first: a player begins with what is there first. */
 	qsort(v + 1, n - 1, sizeof(v[0]), by_size);
-	playlist_master_render(b, v, n, l->ls->stats->segments_untranscodable == 0);
+	playlist_master_render(b, v, n, !l->has_dependent);
 	return true;
 }
 

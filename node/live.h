@@ -49,7 +49,7 @@ struct lives *lives_new(uv_loop_t *loop, const struct lives_opts *opts, struct t
 			const struct signer *signer, struct stats *stats);
 struct live *lives_find(const struct lives *ls, const char *name);	/* any state; NULL */
 unsigned lives_count(const struct lives *ls);
-/* End every stream now (flush, ENDLIST as soon as its renditions are there). */
+/* End every stream now (flush, ENDLIST as soon as its renditions are there); none begins. */
 void lives_drain(struct lives *ls);
 bool lives_are_idle(const struct lives *ls);	/* nothing waits for a rendition */
 void lives_close(struct lives *ls);	/* drops all; then the loop runs dry */
@@ -57,7 +57,7 @@ void lives_free(struct lives *ls);	/* after lives_close and the loop */
 
 /*
  * A publisher begins: makes the stream or goes on with a WAITING one.  Fails with
- * ERR_BUSY (the name is live, or too many streams).  profiles NULL: the default;
+ * ERR_BUSY (the name is live, too many streams, shutting down).  profiles NULL: the default;
  * an empty list: source only.
  */
 struct live *live_open(struct lives *ls, const char *name, bool push,

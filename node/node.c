@@ -61,7 +61,7 @@ enum phase {
 struct node {
 	const struct node_opts *o;	/* borrowed */
 	uv_loop_t loop;
-	uv_signal_t term, intr;
+	uv_signal_t term, intr, hup;
 	uv_timer_t drain, give_up;
 	int64_t drain_since_ms;
 	enum phase phase;
@@ -69,6 +69,7 @@ struct node {
 	int lock_fd;
 	char *token;
 	const char *roles[ROLES_MAX + 1];
+	char *evidence_path;
 	struct profile_list profiles;
 	struct stats stats;
 	struct status status;
@@ -272,7 +273,9 @@ static int start_orchestrator(struct node *n, struct err *err)
 		.codec_profile = ladder_codec_profile(),
 	};
 
-	n->orch = orchestrator_new(n->peers, n->pool, n->signer, &n->stats, &oo);
+	n->evidence_path = xasprintf("%s/evidence.jsonl", n->o->datadir);
+	oo.evidence_path = n->evidence_path;
+	n->orch = orchestrator_new(&n->loop, n->peers, n->pool, n->signer, &n->stats, &oo);
 	if (orchestrator_listen(n->orch, n->o->listen_addr, err) < 0)
 		return err_wrap(err, "-listenAddr %s", n->o->listen_addr);
 	return 0;
@@ -485,8 +488,13 @@ static void close_all(struct node *n)
 	n->phase = PHASE_CLOSING;
 	uv_close((uv_handle_t *)&n->term, NULL);
 	uv_close((uv_handle_t *)&n->intr, NULL);
+	uv_close((uv_handle_t *)&n->hup, NULL);
 	uv_close((uv_handle_t *)&n->drain, NULL);
 	close_ingest(n);
+	/* What they use goes before their last connection. */
+	push_close(n->push[0]);
+	push_close(n->push[1]);
+	n->status.pool = NULL;
 	for (i = 0; i < 3; i++)
 		if (http[i])
 			http_server_close(http[i], HTTP_DRAIN_MS, NULL, NULL);
@@ -566,19 +574,26 @@ static void free_all(struct node *n)
 	if (n->token)
 		secret_wipe(n->token, strlen(n->token));
 	free(n->token);
+	free(n->evidence_path);
 	close(n->lock_fd);
 }
 
 static void init_loop(struct node *n)
 {
+	struct sigaction was;
+
 	uv_loop_init(&n->loop);
 	uv_signal_init(&n->loop, &n->term);
 	uv_signal_init(&n->loop, &n->intr);
+	uv_signal_init(&n->loop, &n->hup);
 	uv_timer_init(&n->loop, &n->drain);
 	uv_timer_init(&n->loop, &n->give_up);
-	n->term.data = n->intr.data = n->drain.data = n->give_up.data = n;
+	n->term.data = n->intr.data = n->hup.data = n->drain.data = n->give_up.data = n;
 	uv_signal_start(&n->term, on_signal, SIGTERM);
 	uv_signal_start(&n->intr, on_signal, SIGINT);
+	/* The terminal is gone, unless nohup asked to live on. */
+	if (sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+		uv_signal_start(&n->hup, on_signal, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
 }
 

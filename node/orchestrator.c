@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "node/evidence.h"
 #include "node/json.h"
 #include "node/peer/conn.h"
 #include "node/signer.h"
@@ -24,6 +25,11 @@
 #define PEER_CONNS_MAX 256
 #define PEER_CONNS_PER_ADDR 32
 #define BUSY_RETRY_MS 2000
+#define TICK_MS 1000
+/* From a segment's header to its trailer, beyond the longest agreed. */
+#define COLLECT_SLACK_MS 15000
+/* A session this long without a segment makes room for another (facts/reliability C5). */
+#define IDLE_MS 30000
 #define DEADLINE_MIN_MS 4000
 #define DEADLINE_MAX_MS 60000
 
@@ -35,9 +41,12 @@ struct orchestrator {
 	struct orchestrator_opts opts;
 	struct peer_listener *listener;
 	struct list conns;		/* struct broadcaster_conn.node */
+	struct evidence *evidence;	/* owned */
+	uv_timer_t tick;
 	unsigned n_sessions, n_segments;
 	bool draining;
-	struct log_limit log_limit;
+	struct log_limit log_limit;	/* refusals */
+	struct log_limit life_limit;	/* who comes and goes */
 };
 
 /* A broadcaster. */
@@ -57,7 +66,8 @@ struct session {
 	struct log log;
 	struct msg_open_session open;
 	char key[STREAM_ID_LEN + 48];	/* worker affinity: whose stream */
-	struct seen seen;
+	struct history *history;	/* what was signed for this stream */
+	int64_t active_ms;		/* last segment's header or end */
 	unsigned inflight;
 	uint64_t n_done, n_refused;
 };
@@ -75,8 +85,14 @@ struct segment_in {
 	struct signed_segment signed_seg;
 	struct hash32 rendition_hash[PROFILES_MAX];
 	struct work_task *task;
-	int64_t trailer_ms;
+	int64_t header_ms, trailer_ms;
 };
+
+/* Whose signature counts. */
+static struct eth_addr broadcaster_addr(const struct broadcaster_conn *bc)
+{
+	return bc->local ? signer_addr(bc->o->signer) : *peer_conn_addr(bc->conn);
+}
 
 /* ---- answers ---- */
 
@@ -99,8 +115,10 @@ static void free_segment(struct segment_in *g)
 {
 	if (g->task)
 		work_task_cancel(g->task);
-	if (g->s)
+	if (g->s) {
 		g->s->inflight--;
+		g->s->active_ms = clock_mono_ms();
+	}
 	list_remove(&g->node);
 	g->bc->o->n_segments--;
 	buf_fini(&g->data);
@@ -165,6 +183,7 @@ static void send_receipt(struct segment_in *g, const struct work_stats *st)
 	struct msg_receipt m;
 	struct buf b;
 
+	memcpy(r.job_id, g->signed_seg.job_id, sizeof(r.job_id));
 	signer_receipt(g->bc->o->signer, &r);
 	m = (struct msg_receipt){
 		.sequence = r.sequence, .data_hash = r.data_hash,
@@ -274,20 +293,21 @@ static enum refuse_code check_trailer(struct segment_in *g, const struct msg_seg
 		.duration_ms = m->duration_ms, .data_hash = hash, .sig = m->sig,
 	};
 	memcpy(g->signed_seg.job_id, s->open.job_id, sizeof(g->signed_seg.job_id));
-	from = g->bc->local ? me : *peer_conn_addr(g->bc->conn);
+	from = broadcaster_addr(g->bc);
 	digest = segment_digest(&g->signed_seg, signer_domain(o->signer));
 	if (sig_verify(&from, &digest, &m->sig, err) < 0) {
 		err_wrap(err, "segment signature");
 		return REFUSE_DENIED;
 	}
-	switch (seen_check(&s->seen, g->head.sequence, &hash)) {
+	switch (history_check(s->history, &g->signed_seg)) {
 	case SEEN_NEW:
 	case SEEN_SAME:
 		return 0;
 	case SEEN_EQUIVOCATION:
 		o->stats->equivocations++;
-		log_warn(&s->log, "broadcaster signed two different segments: seq=%llu",
-			 (unsigned long long)g->head.sequence);
+		if (log_may(&o->log_limit, 60))
+			log_warn(&s->log, "broadcaster signed two different segments: seq=%llu",
+				 (unsigned long long)g->head.sequence);
 		err_set(err, ERR_DENIED, "sequence %llu was signed with other data before",
 			(unsigned long long)g->head.sequence);
 		return REFUSE_DENIED;
@@ -317,7 +337,7 @@ static void on_trailer(struct segment_in *g, const uint8_t *data, size_t len)
 		refuse_segment(g, code, err.msg);
 		return;
 	}
-	seen_add(&g->s->seen, g->head.sequence, &m.data_hash);
+	history_add(g->s->history, &g->signed_seg);
 	g->trailer_ms = clock_mono_ms();
 	start_work(g, &m);
 }
@@ -405,6 +425,7 @@ static void open_segment(struct broadcaster_conn *bc, struct peer_channel *ch,
 			    &g->profiles.p[i].width, &g->profiles.p[i].height);
 	buf_init(&g->data, SEGMENT_BYTES_MAX);
 	g->sha = sha256_new();
+	g->header_ms = s->active_ms = clock_mono_ms();
 	s->inflight++;
 	o->n_segments++;
 	o->stats->segments_in++;
@@ -425,8 +446,10 @@ static void free_session(struct session *s)
 	work_stream_end(s->bc->o->pool, s->key);
 	s->bc->o->n_sessions--;
 	list_remove(&s->node);
-	log_info(&s->log, "session ended: segments=%llu refused=%llu",
-		 (unsigned long long)s->n_done, (unsigned long long)s->n_refused);
+	if (log_may(&s->bc->o->life_limit, 120))
+		log_info(&s->log, "session ended: segments=%llu refused=%llu",
+			 (unsigned long long)s->n_done, (unsigned long long)s->n_refused);
+	history_close(s->history);
 	free(s);
 }
 
@@ -475,33 +498,93 @@ static void accept_session(struct session *s)
 	buf_fini(&b);
 }
 
+/* The one that has had nothing to do for longest; NULL: all are in use. */
+static struct session *find_idle(struct orchestrator *o)
+{
+	int64_t oldest = clock_mono_ms() - IDLE_MS + 1;
+	struct session *idle = NULL;
+
+	list_each(n, &o->conns) {
+		struct broadcaster_conn *bc = list_entry(n, struct broadcaster_conn, node);
+
+		list_each(m, &bc->sessions) {
+			struct session *s = list_entry(m, struct session, node);
+
+			if (s->inflight > 0 || s->active_ms >= oldest)
+				continue;
+			oldest = s->active_ms;
+			idle = s;
+		}
+	}
+	return idle;
+}
+
+static bool make_room(struct orchestrator *o)
+{
+	struct session *s;
+
+	if (o->n_sessions < o->opts.max_sessions)
+		return true;
+	s = find_idle(o);
+	if (!s)
+		return false;
+	refuse(o, s->ch, REFUSE_BUSY, BUSY_RETRY_MS, "idle while others wait for a session");
+	free_session(s);
+	return true;
+}
+
+/* NULL: it may be opened. */
+static const char *check_session(struct broadcaster_conn *bc, const struct msg_open_session *m)
+{
+	struct eth_addr origin = stream_id_origin(&m->stream), from = broadcaster_addr(bc);
+
+	/* On one origin's stream nobody else signs, and workers tell streams apart by it. */
+	return eth_addr_equal(&origin, &from) ? NULL : "the stream id names another origin";
+}
+
+static void refuse_session(struct broadcaster_conn *bc, struct peer_channel *ch, struct session *s,
+			   enum refuse_code code, const char *why)
+{
+	bc->o->stats->sessions_refused++;
+	refuse(bc->o, ch, code, code == REFUSE_BUSY ? BUSY_RETRY_MS : 0, why);
+	free(s);
+}
+
 static void open_session(struct broadcaster_conn *bc, struct peer_channel *ch,
 			 const uint8_t *data, size_t len)
 {
 	struct orchestrator *o = bc->o;
 	struct session *s;
+	struct eth_addr from = broadcaster_addr(bc);
 	struct err err;
-	char addr[43];
+	const char *bad;
+	char addr[43], why[80];
 
-	if (o->draining || o->n_sessions >= o->opts.max_sessions) {
-		char why[80];
-
-		o->stats->sessions_refused++;
-		snprintf(why, sizeof(why), o->draining ? "shutting down" :
-			 "all %u sessions are taken (-maxSessions)", o->opts.max_sessions);
-		refuse(o, ch, REFUSE_BUSY, BUSY_RETRY_MS, why);
-		return;
-	}
 	s = xcalloc(1, sizeof(*s));
 	if (msg_open_session_unpack(&s->open, data, len, &err) < 0) {
-		o->stats->sessions_refused++;
-		refuse(o, ch, REFUSE_INVALID, 0, err.msg);
-		free(s);
+		refuse_session(bc, ch, s, REFUSE_INVALID, err.msg);
+		return;
+	}
+	bad = check_session(bc, &s->open);
+	if (bad) {
+		refuse_session(bc, ch, s, REFUSE_DENIED, bad);
+		return;
+	}
+	if (o->draining && !bc->local) {
+		refuse_session(bc, ch, s, REFUSE_BUSY, "shutting down");
+		return;
+	}
+	if (!make_room(o)) {
+		snprintf(why, sizeof(why), "all %u sessions are taken (-maxSessions)",
+			 o->opts.max_sessions);
+		refuse_session(bc, ch, s, REFUSE_BUSY, why);
 		return;
 	}
 	s->bc = bc;
 	s->ch = ch;
-	eth_addr_fmt(addr, peer_conn_addr(bc->conn));
+	s->active_ms = clock_mono_ms();
+	s->history = history_open(o->evidence, &from, &s->open.stream);
+	eth_addr_fmt(addr, &from);
 	snprintf(s->key, sizeof(s->key), "%.10s/%s", addr, s->open.stream.s);
 	log_init(&s->log, "session=%.8s peer=%.40s", s->open.stream.s + 40,
 		 peer_conn_name(bc->conn));
@@ -509,9 +592,10 @@ static void open_session(struct broadcaster_conn *bc, struct peer_channel *ch,
 	o->n_sessions++;
 	o->stats->sessions_opened++;
 	peer_channel_set(ch, &session_cb, s);
-	log_info(&s->log, "session opened: stream_id=%s renditions=%zu source=%dx%d",
-		 s->open.stream.s, s->open.profiles.n, s->open.source_width,
-		 s->open.source_height);
+	if (log_may(&o->life_limit, 120))
+		log_info(&s->log, "session opened: stream_id=%s renditions=%zu source=%dx%d",
+			 s->open.stream.s, s->open.profiles.n, s->open.source_width,
+			 s->open.source_height);
 	accept_session(s);
 }
 
@@ -559,7 +643,7 @@ static void on_ready(void *arg, struct peer_conn *c)
 	char addr[43];
 
 	bc->ready = true;
-	if (bc->local)
+	if (bc->local || !log_may(&bc->o->life_limit, 120))
 		return;
 	eth_addr_fmt(addr, peer_conn_addr(c));
 	log_info(NULL, "broadcaster connected: peer=%s eth=%s", peer_conn_name(c), addr);
@@ -582,7 +666,7 @@ static void on_close(void *arg, struct peer_conn *c, const struct err *why)
 	struct broadcaster_conn *bc = arg;
 
 	/* One that never proved who it is may come as often as it likes: no line for it. */
-	if (bc->ready)
+	if (bc->ready && log_may(&bc->o->life_limit, 120))
 		log_info(NULL, "broadcaster gone: peer=%s why=%s", peer_conn_name(c),
 			 why ? why->msg : "closed");
 	list_remove(&bc->node);
@@ -621,7 +705,26 @@ static bool on_accept(void *arg, struct peer_conn *c, const struct peer_conn_cb 
 	return true;
 }
 
-struct orchestrator *orchestrator_new(struct peer_ctx *peers, struct work_pool *pool,
+/* A segment that never ends keeps its slot from others. */
+static void on_tick(uv_timer_t *timer)
+{
+	struct orchestrator *o = timer->data;
+	int64_t now = clock_mono_ms();
+
+	list_each(n, &o->conns) {
+		struct broadcaster_conn *bc = list_entry(n, struct broadcaster_conn, node);
+
+		list_each(m, &bc->segments) {
+			struct segment_in *g = list_entry(m, struct segment_in, node);
+
+			if (!g->task && now - g->header_ms > SEGMENT_MS_MAX + COLLECT_SLACK_MS)
+				refuse_segment(g, REFUSE_INVALID, "the segment does not end");
+		}
+	}
+}
+
+struct orchestrator *orchestrator_new(uv_loop_t *loop, struct peer_ctx *peers,
+				      struct work_pool *pool,
 				      const struct signer *signer, struct stats *stats,
 				      const struct orchestrator_opts *opts)
 {
@@ -632,7 +735,12 @@ struct orchestrator *orchestrator_new(struct peer_ctx *peers, struct work_pool *
 	o->signer = signer;
 	o->stats = stats;
 	o->opts = *opts;
+	o->opts.evidence_path = NULL;	/* copied by its user */
+	o->evidence = evidence_new(loop, opts->evidence_path, signer_domain(signer));
 	list_init(&o->conns);
+	uv_timer_init(loop, &o->tick);
+	o->tick.data = o;
+	uv_timer_start(&o->tick, on_tick, TICK_MS, TICK_MS);
 	return o;
 }
 
@@ -663,17 +771,25 @@ int orchestrator_attach(struct orchestrator *o, int fd, struct err *err)
 void orchestrator_drain(struct orchestrator *o)
 {
 	o->draining = true;
-	list_each(n, &o->conns)
-		peer_conn_goaway(list_entry(n, struct broadcaster_conn, node)->conn);
+	list_each(n, &o->conns) {
+		struct broadcaster_conn *bc = list_entry(n, struct broadcaster_conn, node);
+
+		if (!bc->local)
+			peer_conn_goaway(bc->conn);
+	}
 }
 
 bool orchestrator_is_idle(const struct orchestrator *o)
 {
+	list_each(n, &o->conns)
+		if (!peer_conn_is_flushed(list_entry(n, struct broadcaster_conn, node)->conn))
+			return false;
 	return o->n_segments == 0;
 }
 
 void orchestrator_close(struct orchestrator *o)
 {
+	uv_close((uv_handle_t *)&o->tick, NULL);
 	if (o->listener)
 		peer_listener_close(o->listener);
 	o->listener = NULL;
@@ -692,6 +808,9 @@ void orchestrator_close(struct orchestrator *o)
 
 void orchestrator_free(struct orchestrator *o)
 {
+	if (!o)
+		return;
+	evidence_free(o->evidence);
 	free(o);
 }
 

@@ -48,10 +48,13 @@ struct push {
 	struct grant grants[GRANTS_MAX];
 	size_t n_grants, next_grant;
 	unsigned n_active;
+	struct list reqs;	/* struct push_req.node */
+	bool closed;
 };
 
 /* One request. */
 struct push_req {
+	struct list_node node;
 	struct push *p;
 	struct http_req *r;	/* NULL once the client is gone or answered */
 	char name[129];		/* stream it goes to */
@@ -84,6 +87,7 @@ static void free_req(struct push_req *q)
 	for (i = 0; i < q->n_parts; i++)
 		blob_unref(q->part[i].data);
 	q->p->n_active--;
+	list_remove(&q->node);
 	buf_fini(&q->body);
 	blob_unref(q->data);
 	free(q);
@@ -257,7 +261,7 @@ static void on_result(void *arg, const struct tc_result *r)
 		snprintf(q->part[i].name, sizeof(q->part[i].name), "%s", profiles->p[i].name);
 	}
 	q->n_parts = r->n;
-	if (q->mp4 && q->multipart && q->r)
+	if (q->mp4 && q->multipart && q->r && !q->p->closed)
 		remux_parts(q);
 	else
 		reply_parts(q);
@@ -277,7 +281,7 @@ static void hand_over(struct push_req *q)
 	if (!l || !live_is_live(l))
 		l = live_open(q->p->ls, q->name, true, q->has_profiles ? &q->profiles : NULL, &err);
 	if (!l) {
-		fail(q, 503, err.msg);
+		fail(q, lives_find(q->p->ls, q->name) ? 409 : 503, err.msg);
 		return;
 	}
 	q->live = l;
@@ -307,6 +311,8 @@ static void after_inspect(uv_work_t *w, int status)
 	(void)status;
 	if (q->failed)
 		fail(q, 422, q->err.msg);
+	else if (q->facts.duration_90k > SEGMENT_MS_MAX * 90LL)
+		fail(q, 422, "the segment is longer than 60 s");
 	else
 		hand_over(q);
 }
@@ -366,6 +372,8 @@ static void on_body(void *arg, struct http_req *r, const uint8_t *data, size_t l
 	if (!ok) {
 		take_req(q);
 		free_req(q);
+	} else if (q->p->closed) {
+		fail(q, 503, "this node is shutting down");
 	} else if (q->body.len == 0) {
 		fail(q, 422, "the segment is empty");
 	} else if (q->mp4) {
@@ -510,6 +518,10 @@ static void put_segment(void *arg, struct http_req *r)
 	char key[256];
 	struct err err;
 
+	if (p->closed) {
+		http_reply_error(r, 503, "this node is shutting down");
+		return;
+	}
 	if (p->n_active >= PUSHES_MAX) {
 		http_reply_error(r, 503, "%u pushes are running already", p->n_active);
 		return;
@@ -518,6 +530,7 @@ static void put_segment(void *arg, struct http_req *r)
 	q->p = p;
 	q->r = r;
 	p->n_active++;
+	list_add_tail(&p->reqs, &q->node);
 	buf_init(&q->body, SEGMENT_BYTES_MAX);
 	snprintf(q->name, sizeof(q->name), "%s", http_req_param(r, "name"));
 	if (!stream_name_is_valid(http_req_param(r, "name"))) {
@@ -559,8 +572,25 @@ struct push *push_new(uv_loop_t *loop, struct http_server *s, struct lives *ls,
 	p->auth = auth;
 	p->pool = pool;
 	p->tc = tc;
+	list_init(&p->reqs);
 	http_route(s, "PUT|POST", "/live/:name/:file", put_segment, p);
 	return p;
+}
+
+void push_close(struct push *p)
+{
+	if (!p)
+		return;
+	p->closed = true;
+	list_each(n, &p->reqs) {
+		struct push_req *q = list_entry(n, struct push_req, node);
+
+		if (!q->auth)
+			continue;
+		auth_cancel(q->auth);
+		q->auth = NULL;
+		fail(q, 503, "this node is shutting down");
+	}
 }
 
 void push_free(struct push *p)

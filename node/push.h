@@ -20,6 +20,9 @@ struct push;
  * process); tc may be NULL: source only. */
 struct push *push_new(uv_loop_t *loop, struct http_server *s, struct lives *ls,
 		      struct auth *auth, struct work_pool *pool, struct tc *tc);
+/* Before what it borrows: requests that wait for others are answered, new ones refused.
+ * NULL is fine. */
+void push_close(struct push *p);
 void push_free(struct push *p);
 
 #endif

@@ -87,6 +87,8 @@ static void on_session_msg(void *arg, struct peer_channel *ch, uint16_t type,
 	struct msg_refuse refuse;
 	struct err err;
 
+	if (type != MSG_SESSION_ACCEPT && type != MSG_REFUSE)
+		return;		/* a later version's: nothing we need */
 	if (type == MSG_SESSION_ACCEPT && l->state == LINK_OPENING &&
 	    msg_session_accept_unpack(&accept, data, len, &err) == 0) {
 		l->state = LINK_OPEN;

@@ -4,15 +4,18 @@
 #include <string.h>
 
 #include "base/blob.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
-/* A bound that no sane window reaches: a client of 1 s segments for 5 minutes. */
-#define WINDOW_SEGMENTS_MAX 512
+/* A bound for a publisher of tiny segments, beyond what the list and late clients need:
+ * three windows' worth of segments half as long as asked. */
+#define WINDOW_SEGMENTS_MIN 128
 
 struct window {
 	struct playlist *playlist;	/* owned */
 	struct window_segment *seg;	/* owned, oldest first */
-	size_t n, cap;
+	size_t n, cap, max;
+	uint64_t tag;			/* tells this window from earlier ones of its name */
 };
 
 struct window *window_new(int target_ms, int window_ms)
@@ -20,6 +23,8 @@ struct window *window_new(int target_ms, int window_ms)
 	struct window *w = xcalloc(1, sizeof(*w));
 
 	w->playlist = playlist_new(target_ms, window_ms);
+	w->max = WINDOW_SEGMENTS_MIN + 6 * (size_t)window_ms / (size_t)target_ms;
+	w->tag = (uint64_t)clock_mono_us() ^ (uint64_t)clock_wall_ms() << 20;
 	return w;
 }
 
@@ -61,7 +66,7 @@ void window_add(struct window *w, const struct window_segment *s, struct playlis
 {
 	struct window_segment *added;
 
-	if (w->n == WINDOW_SEGMENTS_MAX)
+	if (w->n == w->max)
 		drop_oldest(w);
 	if (w->n == w->cap) {
 		w->cap = w->cap ? w->cap * 2 : 8;
@@ -139,4 +144,9 @@ size_t window_bytes(const struct window *w)
 	for (i = 0; i < w->n; i++)
 		sum += w->seg[i].data->len;
 	return sum;
+}
+
+uint64_t window_version(const struct window *w)
+{
+	return (w->tag ^ playlist_version(w->playlist) * 0x9e3779b97f4a7c15u);
 }

@@ -40,6 +40,8 @@ const struct window_segment *window_find_map(const struct window *w, uint64_t ma
 struct playlist *window_playlist(struct window *w);
 bool window_is_empty(const struct window *w);
 uint64_t window_last_sequence(const struct window *w);	/* of the newest; 0 when empty */
+/* Changes with every change of the playlist, and is no other window's: for ETag. */
+uint64_t window_version(const struct window *w);
 size_t window_bytes(const struct window *w);
 
 #endif

@@ -501,6 +501,11 @@ bool peer_conn_is_ready(const struct peer_conn *c)
 	return c->state == CONN_READY;
 }
 
+bool peer_conn_is_flushed(const struct peer_conn *c)
+{
+	return c->n_queued == 0 && c->out.len == 0 && !c->is_writing;
+}
+
 int peer_conn_rtt_us(const struct peer_conn *c)
 {
 	return c->rtt_us;

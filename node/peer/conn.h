@@ -106,6 +106,7 @@ void peer_listener_close(struct peer_listener *l);
 const struct eth_addr *peer_conn_addr(const struct peer_conn *c);	/* proven; zero on a socketpair */
 const char *peer_conn_name(const struct peer_conn *c);	/* "127.0.0.1:15000" or "local" */
 bool peer_conn_is_ready(const struct peer_conn *c);
+bool peer_conn_is_flushed(const struct peer_conn *c);	/* the kernel has all that was queued */
 int peer_conn_rtt_us(const struct peer_conn *c);	/* last ping; -1 unknown */
 void peer_conn_goaway(struct peer_conn *c);	/* tell it we drain */
 /* Close now: what is queued is dropped; channels and connection get no further
