@@ -91,7 +91,8 @@ export async function packets(file) {
  * number of video frames. */
 export async function decodes(file, args = []) {
 	const end = await run('ffmpeg', ['-nostdin', '-v', 'error', '-xerror', '-progress', 'pipe:1', ...args, '-i', file,
-		'-f', 'null', '-'], { anyCode: true });
+		// Times as they are: on a grid of whole frames two that jitter would meet.
+		'-fps_mode', 'passthrough', '-enc_time_base', '-1', '-f', 'null', '-'], { anyCode: true });
 
 	if (end.code !== 0 || end.stderr.trim())
 		throw new Error(`${path.basename(file)} does not decode cleanly: ${end.stderr.slice(0, 500)}`);
