@@ -44,6 +44,8 @@
 #include "protocol/peer_msg.h"
 #include "protocol/profile.h"
 
+#define WARM_POLL_MS 20
+#define WARM_MAX_MS 20000	/* workers that do not come up are told by their own lines */
 #define DRAIN_MS 8000
 #define GIVE_UP_MS 9500
 #define HTTP_DRAIN_MS 800
@@ -62,8 +64,10 @@ struct node {
 	const struct node_opts *o;	/* borrowed */
 	uv_loop_t loop;
 	uv_signal_t term, intr, hup;
-	uv_timer_t drain, give_up;
-	int64_t drain_since_ms;
+	uv_timer_t drain, give_up, warm;
+	int64_t started_ms, drain_since_ms;
+	int rc;				/* of node_run, with err */
+	struct err err;
 	enum phase phase;
 
 	int lock_fd;
@@ -179,6 +183,9 @@ static int lock_datadir(struct node *n, struct err *err)
 		return err_set(err, ERR_BUSY, "-datadir %.120s: lpnode is already running there, pid %s",
 			       dir, pid);
 	}
+	/* An earlier run's addresses would tell that this one is ready. */
+	snprintf(path, sizeof(path), "%s/addresses.json", dir);
+	unlink(path);
 	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
 	if (ftruncate(n->lock_fd, 0) < 0 || pwrite(n->lock_fd, pid, strlen(pid), 0) < 0)
 		return err_set(err, ERR_IO, "%.150s: %s", path, strerror(errno));
@@ -439,6 +446,23 @@ static void name_roles(struct node *n)
 		n->roles[i++] = "transcoder";
 }
 
+static void close_all(struct node *n);
+
+/* Everything listens; work can be done when the first worker has warmed up. */
+static void on_warm_tick(uv_timer_t *t)
+{
+	struct node *n = t->data;
+	struct work_pool_stats w;
+
+	work_pool_stats(n->pool, &w);
+	if (w.n_up == 0 && clock_mono_ms() - n->started_ms < WARM_MAX_MS)
+		return;
+	uv_timer_stop(t);
+	n->rc = write_addresses(n, &n->err);
+	if (n->rc < 0)
+		close_all(n);
+}
+
 static int start_all(struct node *n, struct err *err)
 {
 	const struct node_opts *o = n->o;
@@ -471,7 +495,9 @@ static int start_all(struct node *n, struct err *err)
 	if (n->https)
 		add_http_routes(n, n->https, &n->push[1]);
 	status_admin_routes(n->cli, &n->status);
-	return write_addresses(n, err);
+	n->started_ms = clock_mono_ms();
+	uv_timer_start(&n->warm, on_warm_tick, 1, WARM_POLL_MS);
+	return 0;
 }
 
 /* ---- end ---- */
@@ -493,6 +519,7 @@ static void close_all(struct node *n)
 	uv_close((uv_handle_t *)&n->intr, NULL);
 	uv_close((uv_handle_t *)&n->hup, NULL);
 	uv_close((uv_handle_t *)&n->drain, NULL);
+	uv_close((uv_handle_t *)&n->warm, NULL);
 	close_ingest(n);
 	/* What they use goes before their last connection. */
 	push_close(n->push[0]);
@@ -547,6 +574,7 @@ static void on_signal(uv_signal_t *s, int signum)
 	}
 	log_info(NULL, "draining: signal=%d", signum);
 	n->phase = PHASE_DRAINING;
+	uv_timer_stop(&n->warm);
 	n->drain_since_ms = clock_mono_ms();
 	uv_timer_start(&n->give_up, on_give_up, GIVE_UP_MS, 0);
 	uv_unref((uv_handle_t *)&n->give_up);
@@ -591,7 +619,8 @@ static void init_loop(struct node *n)
 	uv_signal_init(&n->loop, &n->hup);
 	uv_timer_init(&n->loop, &n->drain);
 	uv_timer_init(&n->loop, &n->give_up);
-	n->term.data = n->intr.data = n->hup.data = n->drain.data = n->give_up.data = n;
+	uv_timer_init(&n->loop, &n->warm);
+	n->term.data = n->intr.data = n->hup.data = n->drain.data = n->give_up.data = n->warm.data = n;
 	uv_signal_start(&n->term, on_signal, SIGTERM);
 	uv_signal_start(&n->intr, on_signal, SIGINT);
 	/* The terminal is gone, unless nohup asked to live on. */
@@ -616,15 +645,18 @@ int node_run(const struct node_opts *o, struct err *err)
 		return -1;
 	}
 	init_loop(n);
-	rc = start_all(n, err);
-	if (rc < 0)
+	n->rc = start_all(n, &n->err);
+	if (n->rc < 0)
 		close_all(n);
 	uv_run(&n->loop, UV_RUN_DEFAULT);
 	uv_close((uv_handle_t *)&n->give_up, NULL);
 	uv_run(&n->loop, UV_RUN_DEFAULT);
 	free_all(n);
 	closed = uv_loop_close(&n->loop);
-	if (rc == 0)
+	rc = n->rc;
+	if (rc < 0)
+		*err = n->err;
+	else
 		log_info(NULL, "ended: clean=%s", closed == 0 ? "yes" : "no");
 	free(n);
 	return rc;

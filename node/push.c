@@ -255,12 +255,21 @@ static void on_result(void *arg, const struct tc_result *r)
 		fail(q, 503, "no orchestrator is connected: the source plays, renditions do not");
 		return;
 	}
+	/* Sound alone has no renditions: it is handed back as it came, under each name. */
+	if (r->n == 0 && q->facts.n_video == 0) {
+		for (i = 0; i < profiles->n; i++) {
+			q->part[i].data = blob_ref(q->data);
+			snprintf(q->part[i].name, sizeof(q->part[i].name), "%s", profiles->p[i].name);
+		}
+		q->n_parts = profiles->n;
+	}
 	for (i = 0; i < r->n; i++) {
 		q->part[i].data = blob_ref(r->renditions[i].data);
 		q->part[i].mp4 = r->renditions[i].facts.init_len > 0;
 		snprintf(q->part[i].name, sizeof(q->part[i].name), "%s", profiles->p[i].name);
 	}
-	q->n_parts = r->n;
+	if (r->n > 0)
+		q->n_parts = r->n;
 	if (q->mp4 && q->multipart && q->r && !q->p->closed)
 		remux_parts(q);
 	else

@@ -868,6 +868,7 @@ void work_pool_stats(const struct work_pool *p, struct work_pool_stats *out)
 	*out = p->st;
 	out->n_workers = p->opts.n_workers;
 	out->n_busy = count(p, SLOT_BUSY);
+	out->n_up = out->n_busy + count(p, SLOT_SPARE) + count(p, SLOT_IDLE);
 }
 
 /* ---- the end ---- */

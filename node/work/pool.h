@@ -89,6 +89,7 @@ void work_stream_end(struct work_pool *p, const char *stream_key);
 
 struct work_pool_stats {
 	unsigned n_workers, n_busy, n_queued;
+	unsigned n_up;		/* workers that could take or have a task */
 	uint64_t n_done, n_failed, n_retried, n_crashed, n_hung;
 };
 void work_pool_stats(const struct work_pool *p, struct work_pool_stats *out);

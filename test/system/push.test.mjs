@@ -106,6 +106,12 @@ test('a segment without video plays as source', async (t) => {
 	const res = await put(n.url('/live/cam/0.ts'), fs.readFileSync(file), { headers: MULTI });
 
 	assert.equal(res.status, 200);
+	// Sound alone comes back as it went, under each rendition's name.
+	const back = parts(res);
+
+	assert.ok(back.length > 0);
+	for (const p of back)
+		assert.ok(p.body.equals(fs.readFileSync(file)), p.headers['rendition-name']);
 	const rec = new Recorder(t, n, 'cam');
 
 	await rec.poll();

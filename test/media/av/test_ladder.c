@@ -1095,7 +1095,11 @@ static void warm_up_leaves_one_thread(void **state)
 	assert_int_equal(before, 1);
 #endif
 	assert_int_equal(ladder_warm_up(&err), 0);
+#ifdef __SANITIZE_THREAD__	/* which it may start late */
+	assert_true(thread_count() <= before + 1);
+#else
 	assert_int_equal(thread_count(), before);
+#endif
 }
 
 static void self_test_knows_this_build(void **state)
