@@ -212,6 +212,7 @@ test('two dashes, the environment and a file set options; the flag wins', async 
 	const isJson = async (opts) => {
 		const n = await Node.start(t, { roles: 'broadcaster', ...opts });
 
+		await until('the first line of the log', () => n.log().length > 0);
 		return n.log().startsWith('{');
 	};
 	const env = { LP_LOGFORMAT: 'text' };

@@ -12,6 +12,8 @@ const FF = ['-nostdin', '-hide_banner', '-v', 'error', '-y'];
  * Make a source file.  o: seconds, size, fps, gop (frames), bf, video, audio
  * (false to leave out), rate (audio), ext ('flv', 'ts', 'mp4'), extra.
  */
+let nMade = 0;	// tests of one file run side by side and may want the same media
+
 export async function source(o = {}) {
 	const { seconds = 10, size = '320x180', fps = 30, gop = 30, bf = 0, video = true,
 		audio = true, rate = 48000, ext = 'flv', extra = [] } = o;
@@ -21,7 +23,7 @@ export async function source(o = {}) {
 	if (fs.existsSync(file))
 		return file;
 	fs.mkdirSync(DIR, { recursive: true });
-	const tmp = path.join(DIR, `${process.pid}-${key}.${ext}`);
+	const tmp = path.join(DIR, `${process.pid}-${nMade++}-${key}.${ext}`);
 	const args = [...FF];
 
 	if (video)
@@ -46,7 +48,7 @@ export async function pieces(o = {}, ext = 'ts') {
 	const dir = `${src}.${ext}.d`;
 
 	if (!fs.existsSync(dir)) {
-		const tmp = `${dir}.${process.pid}`;
+		const tmp = `${dir}.${process.pid}-${nMade++}`;
 
 		fs.mkdirSync(tmp, { recursive: true });
 		const format = ext === 'ts' ? ['mpegts'] : ['mp4', '-reset_timestamps', '0'];
