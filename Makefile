@@ -6,7 +6,7 @@ BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 VERSION := 0.1.0
 
 CC ?= gcc
-OPT ?= -O2
+OPT ?= $(if $(SAN),-O1,-O2)
 PKGS := libuv libsodium libsecp256k1 openssl nettle jansson libprotobuf-c libcurl libseccomp
 AV_PKGS := libavformat libavcodec libswscale libavutil
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
