@@ -224,6 +224,18 @@ static void put_pmt(struct tsmux *m, struct buf *out)
 	put_section(out, &m->pmt, s, len);
 }
 
+/* A packet that says nothing (2.4.3.3, PID 0x1fff). */
+static void put_null(struct buf *out)
+{
+	uint8_t *p = buf_reserve(out, TS_PACKET);
+
+	if (!p)
+		return;
+	memset(p, 0xff, TS_PACKET);
+	memcpy(p, "\x47\x1f\xff\x10", 4);
+	out->len += TS_PACKET;
+}
+
 void tsmux_begin(struct tsmux *m, struct buf *out, bool fresh)
 {
 	struct pid *all[] = { &m->pat, &m->pmt, &m->es[TRACK_VIDEO], &m->es[TRACK_AUDIO] };
@@ -237,6 +249,11 @@ void tsmux_begin(struct tsmux *m, struct buf *out, bool fresh)
 	m->has_begun = true;
 	put_pat(m, out);
 	put_pmt(m, out);
+	/* FFmpeg guesses the format from the first 2048 bytes and takes seven small PES
+	 * packets in them for a program stream: a still picture's frames are that small. */
+	put_pat(m, out);
+	put_pmt(m, out);
+	put_null(out);
 }
 
 /* ---- PES packets ---- */

@@ -197,6 +197,8 @@ static void read_facts(struct facts *f, const uint8_t *data, size_t len)
 	for (; len > 0; data += TS_PACKET, len -= TS_PACKET) {
 		assert_int_equal(data[0], 0x47);
 		pid = (data[1] & 31) << 8 | data[2];
+		if (pid == 0x1fff)	/* null packets do not count */
+			continue;
 		if (f->last_cc[pid] == -1)
 			f->first_has_indicator[pid] = data[3] & 0x20 && data[4] > 0 && data[5] & 0x80;
 		want = data[3] & 0x10 ? (f->last_cc[pid] + 1) & 15 : f->last_cc[pid];
@@ -538,16 +540,45 @@ static void section_with_wrong_crc_is_ignored(void **state)
 	struct buf b;
 
 	sample_ts(&b);
-	b.data[TS_PACKET + 15] ^= 1;	/* in the PMT */
+	b.data[TS_PACKET + 15] ^= 1;	/* in the PMT, and in its copy */
+	b.data[3 * TS_PACKET + 15] ^= 1;
 	assert_true(demux(&g, b.data, b.len, 188));
 	assert_int_equal(g.n, 0);
 	buf_fini(&b);
+}
+
+/* libavformat's mpegps_probe takes more than six for a program stream before its
+ * mpegts_probe is sure. */
+static void still_pictures_do_not_look_like_a_program_stream(void **state)
+{
+	static const uint8_t frame[] = { 0, 0, 0, 2, 0x65, 0x88 };
+	struct tsmux *m = tsmux_new();
+	struct track_config c = config_of(CODEC_H264, AVCC_640X358);
+	struct buf b;
+	size_t i, n = 0;
+
+	assert_int_equal(tsmux_set_track(m, TRACK_VIDEO, &c, NULL), 0);
+	buf_init(&b, 1 << 20);
+	tsmux_begin(m, &b, true);
+	for (i = 0; i < 30; i++) {
+		struct tsmux_au au = { .data = frame, .len = sizeof(frame), .len_size = 4,
+				       .pts_90k = 200000 + (int64_t)i * 3000,
+				       .dts_90k = 200000 + (int64_t)i * 3000, .key = i == 0 };
+
+		assert_true(tsmux_video(m, &b, &au));
+	}
+	for (i = 0; i + 4 <= 2048; i++)
+		n += memcmp(b.data + i, "\0\0\1\xe0", 4) == 0;
+	assert_in_range(n, 1, 6);
+	buf_fini(&b);
+	tsmux_free(m);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_muxed_comes_back),
+		cmocka_unit_test(still_pictures_do_not_look_like_a_program_stream),
 		cmocka_unit_test(times_wrap_at_33_bits),
 		cmocka_unit_test(fresh_segment_counts_from_0_and_tells_it),
 		cmocka_unit_test(slow_video_still_has_a_pcr_each_100_ms),
