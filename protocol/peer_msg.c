@@ -26,6 +26,7 @@
 #define INFLIGHT_MAX 1000
 #define FRAMES_MAX 100000		/* 60 s of 1000 fps and then some */
 #define WAIT_MS_MAX (60 * 60 * 1000)
+#define SESSIONS_MAX 100000
 
 /* ---- memory ---- */
 
@@ -582,6 +583,7 @@ bool msg_rendition_header_pack(struct buf *b, const struct msg_rendition_header 
 	Lp__RenditionHeader pb = LP__RENDITION_HEADER__INIT;
 
 	pb.index = m->index;
+	pb.offset = m->offset;
 	return pack(b, &pb);
 }
 
@@ -589,6 +591,9 @@ static int get_rendition_header(struct msg_rendition_header *m, const Lp__Rendit
 				struct err *err)
 {
 	m->index = pb->index;
+	m->offset = pb->offset;
+	if (check_range(pb->offset, 0, RENDITION_BYTES_MAX, "offset", err) < 0)
+		return -1;
 	return check_range(pb->index, 0, PROFILES_MAX - 1, "index", err);
 }
 
@@ -716,6 +721,8 @@ bool msg_task_pack(struct buf *b, const struct msg_task *m)
 	pb.sequence = m->sequence;
 	pb.max_pixels = m->max_pixels;
 	pb.bitexact = m->bitexact;
+	pb.streamed = m->streamed;
+	pb.deadline_ms = m->deadline_ms;
 	return pack(b, &pb);
 }
 
@@ -739,8 +746,11 @@ static int get_task(struct msg_task *m, const Lp__Task *pb, struct err *err)
 	    get_work(m, pb, err) < 0 || get_container(&m->fmp4, pb->container, err) < 0 ||
 	    check_range(pb->len, 0, SEGMENT_BYTES_MAX, "len", err) < 0 ||
 	    check_range(pb->duration_ms, 0, SEGMENT_MS_MAX, "duration_ms", err) < 0 ||
-	    check_range(pb->max_pixels, 0, PIXELS_MAX, "max_pixels", err) < 0)
+	    check_range(pb->max_pixels, 0, PIXELS_MAX, "max_pixels", err) < 0 ||
+	    check_range(pb->deadline_ms, 0, WAIT_MS_MAX, "deadline_ms", err) < 0)
 		return -1;
+	if (pb->streamed && (m->kind != TASK_TRANSCODE || pb->len > 0))
+		return err_set(err, ERR_INVALID, "streamed is for a transcode of unknown length");
 	/* Tasks of one key share a worker: none would mean that all do. */
 	if (m->stream_key[0] == 0)
 		return err_set(err, ERR_INVALID, "stream_key is empty");
@@ -749,6 +759,8 @@ static int get_task(struct msg_task *m, const Lp__Task *pb, struct err *err)
 	m->sequence = pb->sequence;
 	m->max_pixels = pb->max_pixels;
 	m->bitexact = pb->bitexact;
+	m->streamed = pb->streamed;
+	m->deadline_ms = pb->deadline_ms;
 	return 0;
 }
 
@@ -800,4 +812,219 @@ int msg_task_done_unpack(struct msg_task_done *m, const uint8_t *data, size_t le
 
 	*m = (struct msg_task_done){ 0 };
 	return pb ? done(pb, get_task_done(m, pb, err), err) : -1;
+}
+
+bool msg_task_end_pack(struct buf *b, const struct msg_task_end *m)
+{
+	Lp__TaskEnd pb = LP__TASK_END__INIT;
+
+	pb.len = m->len;
+	pb.duration_ms = m->duration_ms;
+	return pack(b, &pb);
+}
+
+static int get_task_end(struct msg_task_end *m, const Lp__TaskEnd *pb, struct err *err)
+{
+	if (check_range(pb->len, 1, SEGMENT_BYTES_MAX, "len", err) < 0 ||
+	    check_range(pb->duration_ms, 0, SEGMENT_MS_MAX, "duration_ms", err) < 0)
+		return -1;
+	m->len = pb->len;
+	m->duration_ms = pb->duration_ms;
+	return 0;
+}
+
+int msg_task_end_unpack(struct msg_task_end *m, const uint8_t *data, size_t len, struct err *err)
+{
+	Lp__TaskEnd *pb = unpack(&lp__task_end__descriptor, data, len, err);
+
+	*m = (struct msg_task_end){ 0 };
+	return pb ? done(pb, get_task_end(m, pb, err), err) : -1;
+}
+
+/* ---- load ---- */
+
+struct load_pbs {
+	Lp__Load load;
+	Lp__Device device[DEVICES_MAX];
+	Lp__Device *ptr[DEVICES_MAX];
+	struct msg_load text;	/* the strings, cleaned */
+};
+
+static void put_load(struct load_pbs *to, const struct msg_load *m)
+{
+	size_t i;
+
+	lp__load__init(&to->load);
+	clean_text(to->text.hardware, sizeof(to->text.hardware), m->hardware);
+	to->load.capacity = m->capacity;
+	to->load.slots = m->slots;
+	to->load.running = m->running;
+	to->load.cores = m->cores;
+	to->load.hardware = to->text.hardware;
+	to->load.n_devices = m->n_devices;
+	to->load.devices = to->ptr;
+	for (i = 0; i < m->n_devices; i++) {
+		const struct msg_device *d = &m->device[i];
+		struct msg_device *t = &to->text.device[i];
+		Lp__Device *pb = to->ptr[i] = &to->device[i];
+
+		lp__device__init(pb);
+		clean_text(t->name, sizeof(t->name), d->name);
+		clean_text(t->what, sizeof(t->what), d->what);
+		pb->name = t->name;
+		pb->what = t->what;
+		pb->sessions = d->sessions;
+		pb->max_sessions = d->max_sessions;
+		pb->utilisation = d->utilisation;
+		pb->memory_used = d->memory_used;
+		pb->memory_total = d->memory_total;
+		pb->up = d->up;
+	}
+}
+
+static int get_device(struct msg_device *m, const Lp__Device *pb, struct err *err)
+{
+	if (get_text(m->name, sizeof(m->name), pb->name, "name", err) < 0 ||
+	    get_text(m->what, sizeof(m->what), pb->what, "what", err) < 0 ||
+	    check_range(pb->sessions, 0, SESSIONS_MAX, "sessions", err) < 0 ||
+	    check_range(pb->max_sessions, 0, SESSIONS_MAX, "max_sessions", err) < 0 ||
+	    check_range(pb->utilisation, 0, 100, "utilisation", err) < 0)
+		return -1;
+	m->sessions = pb->sessions;
+	m->max_sessions = pb->max_sessions;
+	m->utilisation = pb->utilisation;
+	m->memory_used = pb->memory_used;
+	m->memory_total = pb->memory_total;
+	m->up = pb->up;
+	return 0;
+}
+
+static int get_load(struct msg_load *m, const Lp__Load *pb, struct err *err)
+{
+	size_t i;
+
+	if (check_range(pb->capacity, 0, CAPACITY_MAX, "capacity", err) < 0 ||
+	    check_range(pb->slots, 1, SESSIONS_MAX, "slots", err) < 0 ||
+	    check_range(pb->running, 0, SESSIONS_MAX, "running", err) < 0 ||
+	    check_range(pb->cores, 0, SESSIONS_MAX, "cores", err) < 0 ||
+	    check_range(pb->n_devices, 0, DEVICES_MAX, "number of devices", err) < 0 ||
+	    get_text(m->hardware, sizeof(m->hardware), pb->hardware, "hardware", err) < 0)
+		return -1;
+	m->capacity = pb->capacity;
+	m->slots = pb->slots;
+	m->running = pb->running;
+	m->cores = pb->cores;
+	m->n_devices = pb->n_devices;
+	for (i = 0; i < m->n_devices; i++)
+		if (get_device(&m->device[i], pb->devices[i], err) < 0)
+			return err_wrap(err, "device %zu", i);
+	return 0;
+}
+
+bool msg_load_pack(struct buf *b, const struct msg_load *m)
+{
+	struct load_pbs pbs;
+
+	put_load(&pbs, m);
+	return pack(b, &pbs.load);
+}
+
+int msg_load_unpack(struct msg_load *m, const uint8_t *data, size_t len, struct err *err)
+{
+	Lp__Load *pb = unpack(&lp__load__descriptor, data, len, err);
+
+	*m = (struct msg_load){ 0 };
+	return pb ? done(pb, get_load(m, pb, err), err) : -1;
+}
+
+/* ---- join and its three answers ---- */
+
+bool msg_join_pack(struct buf *b, const struct msg_join *m)
+{
+	Lp__Join pb = LP__JOIN__INIT;
+	char profile[sizeof(m->codec_profile)];
+
+	clean_text(profile, sizeof(profile), m->codec_profile);
+	pb.version = m->version;
+	pb.codec_profile = profile;
+	return pack(b, &pb);
+}
+
+int msg_join_unpack(struct msg_join *m, const uint8_t *data, size_t len, struct err *err)
+{
+	Lp__Join *pb = unpack(&lp__join__descriptor, data, len, err);
+	int rc;
+
+	*m = (struct msg_join){ 0 };
+	if (!pb)
+		return -1;
+	m->version = pb->version;
+	rc = get_text(m->codec_profile, sizeof(m->codec_profile), pb->codec_profile,
+		      "codec_profile", err);
+	return done(pb, rc, err);
+}
+
+bool msg_join_challenge_pack(struct buf *b, const struct msg_join_challenge *m)
+{
+	Lp__JoinChallenge pb = LP__JOIN_CHALLENGE__INIT;
+
+	pb.nonce = bytes_of(m->nonce, sizeof(m->nonce));
+	return pack(b, &pb);
+}
+
+int msg_join_challenge_unpack(struct msg_join_challenge *m, const uint8_t *data, size_t len,
+			      struct err *err)
+{
+	Lp__JoinChallenge *pb = unpack(&lp__join_challenge__descriptor, data, len, err);
+
+	*m = (struct msg_join_challenge){ 0 };
+	return pb ? done(pb, get_fixed(m->nonce, sizeof(m->nonce), &pb->nonce, "nonce", err), err) : -1;
+}
+
+bool msg_join_proof_pack(struct buf *b, const struct msg_join_proof *m)
+{
+	Lp__JoinProof pb = LP__JOIN_PROOF__INIT;
+	struct load_pbs load;
+
+	put_load(&load, &m->load);
+	pb.nonce = bytes_of(m->nonce, sizeof(m->nonce));
+	pb.hmac = bytes_of(m->hmac, sizeof(m->hmac));
+	pb.load = &load.load;
+	return pack(b, &pb);
+}
+
+static int get_join_proof(struct msg_join_proof *m, const Lp__JoinProof *pb, struct err *err)
+{
+	if (get_fixed(m->nonce, sizeof(m->nonce), &pb->nonce, "nonce", err) < 0 ||
+	    get_fixed(m->hmac, sizeof(m->hmac), &pb->hmac, "hmac", err) < 0)
+		return -1;
+	if (!pb->load)
+		return err_set(err, ERR_INVALID, "load is missing");
+	return get_load(&m->load, pb->load, err);
+}
+
+int msg_join_proof_unpack(struct msg_join_proof *m, const uint8_t *data, size_t len,
+			  struct err *err)
+{
+	Lp__JoinProof *pb = unpack(&lp__join_proof__descriptor, data, len, err);
+
+	*m = (struct msg_join_proof){ 0 };
+	return pb ? done(pb, get_join_proof(m, pb, err), err) : -1;
+}
+
+bool msg_join_accept_pack(struct buf *b, const struct msg_join_accept *m)
+{
+	Lp__JoinAccept pb = LP__JOIN_ACCEPT__INIT;
+
+	pb.hmac = bytes_of(m->hmac, sizeof(m->hmac));
+	return pack(b, &pb);
+}
+
+int msg_join_accept_unpack(struct msg_join_accept *m, const uint8_t *data, size_t len,
+			   struct err *err)
+{
+	Lp__JoinAccept *pb = unpack(&lp__join_accept__descriptor, data, len, err);
+
+	*m = (struct msg_join_accept){ 0 };
+	return pb ? done(pb, get_fixed(m->hmac, sizeof(m->hmac), &pb->hmac, "hmac", err), err) : -1;
 }

@@ -20,7 +20,9 @@ enum msg_type {
 	MSG_OPEN_SESSION = 1, MSG_SESSION_ACCEPT = 2, MSG_REFUSE = 3,
 	MSG_SEGMENT_HEADER = 10, MSG_SEGMENT_TRAILER = 11,
 	MSG_RENDITION_HEADER = 12, MSG_RENDITION_TRAILER = 13, MSG_RECEIPT = 14,
-	MSG_TASK = 20, MSG_TASK_DONE = 21,
+	MSG_TASK = 20, MSG_TASK_DONE = 21, MSG_TASK_END = 22,
+	MSG_JOIN = 30, MSG_JOIN_CHALLENGE = 31, MSG_JOIN_PROOF = 32, MSG_JOIN_ACCEPT = 33,
+	MSG_LOAD = 34,
 };
 
 enum refuse_code {
@@ -85,6 +87,7 @@ struct msg_segment_trailer {
 };
 struct msg_rendition_header {
 	uint32_t index;		/* < PROFILES_MAX */
+	uint64_t offset;	/* of the data that follows; 0: begins, or begins again */
 };
 struct msg_rendition_trailer {
 	uint32_t index;
@@ -120,12 +123,52 @@ struct msg_task {
 	uint64_t sequence;
 	uint64_t max_pixels;
 	bool bitexact;
+	bool streamed;		/* only TASK_TRANSCODE; len is 0, msg_task_end ends the input */
+	uint32_t deadline_ms;	/* of this try, from the whole input on; 0: the receiver's own */
+};
+struct msg_task_end {
+	uint64_t len;		/* 1..SEGMENT_BYTES_MAX */
+	uint32_t duration_ms;
 };
 struct msg_task_done {
-	int code;		/* enum err_code; 0: done */
+	int code;		/* enum err_code; 0: done; ERR_IO: the worker died on it,
+				 * ERR_TIMEOUT: or hung; ERR_BUSY: no room; ERR_INVALID, ERR_LIMIT:
+				 * the input is bad */
 	char reason[200];
 	uint32_t n_decoded, wall_ms, cpu_ms;
 	int width, height;
+};
+
+#define DEVICES_MAX 16
+struct msg_device {
+	char name[32];		/* "nvidia:0" */
+	char what[96];
+	uint32_t sessions, max_sessions, utilisation;	/* renditions, renditions, percent */
+	uint64_t memory_used, memory_total;
+	bool up;
+};
+struct msg_load {
+	uint64_t capacity;	/* encoded pixels a second; at most CAPACITY_MAX */
+	uint32_t slots, running, cores;
+	char hardware[96];
+	struct msg_device device[DEVICES_MAX];
+	size_t n_devices;
+};
+#define CAPACITY_MAX 1000000000000ull
+struct msg_join {
+	uint32_t version;
+	char codec_profile[80];
+};
+struct msg_join_challenge {
+	uint8_t nonce[32];
+};
+struct msg_join_proof {
+	uint8_t nonce[32];
+	uint8_t hmac[32];
+	struct msg_load load;
+};
+struct msg_join_accept {
+	uint8_t hmac[32];
 };
 
 /*
@@ -148,6 +191,12 @@ MSG_DECLARE(rendition_trailer);
 MSG_DECLARE(receipt);
 MSG_DECLARE(task);
 MSG_DECLARE(task_done);
+MSG_DECLARE(task_end);
+MSG_DECLARE(join);
+MSG_DECLARE(join_challenge);
+MSG_DECLARE(join_proof);
+MSG_DECLARE(join_accept);
+MSG_DECLARE(load);
 #undef MSG_DECLARE
 
 /* x264 preset names that may be asked for: ultrafast .. medium. */

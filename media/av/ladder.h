@@ -40,13 +40,18 @@ struct ladder_spec {
 	uint64_t max_pixels;
 	unsigned n_threads;		/* 0: a thread a rendition; 1: serial (same bytes) */
 	unsigned cpu_limit_s;		/* of decoding and of each rendition; 0: 20 */
+	const char *device;		/* "nvidia:0": on this GPU, as far as it can (media/av/gpu.h),
+					 * not bit-exact then; NULL: CPU.  Borrowed */
 };
 
-/* A finished rendition.  data is malloc'ed and given to the sink. */
+/* Bytes of a rendition, malloc'ed and given to the sink: whole GOPs as they are done,
+ * the last of them at the end.  A rendition of one GOP comes in one piece. */
 struct ladder_out {
 	size_t index;
 	uint8_t *data;
 	size_t len;
+	bool last;			/* the rendition is whole; what follows is set only then */
+	size_t total;			/* of all pieces */
 	unsigned n_video;
 	int64_t duration_90k;
 	int width, height;		/* 0: audio only */
@@ -60,7 +65,8 @@ struct ladder_stats {
 	unsigned wall_ms, cpu_ms;
 };
 
-/* Gets each rendition as it is done, from the calling thread. */
+/* Gets the pieces as they are done, each rendition's in order, renditions taking turns;
+ * from the calling thread, inside ladder_run, ladder_feed or ladder_end. */
 typedef void ladder_sink(void *arg, struct ladder_out *out);
 
 /*
@@ -71,6 +77,23 @@ typedef void ladder_sink(void *arg, struct ladder_out *out);
  */
 int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
 	       ladder_sink *sink, void *arg, struct ladder_stats *stats, struct err *err);
+
+/*
+ * The same while the input is still being produced: MPEG-TS only.  Work begins with
+ * the first picture whose surroundings are known (the first LADDER_AHEAD coded
+ * pictures decide frame rate and reorder depth, here and in ladder_run), so the bytes
+ * are those of ladder_run.  feed takes as long as decoding what it was given, and
+ * waits for renditions that are behind.  After a failure of open there is nothing to
+ * free; after one of feed or end only ladder_free may be called.
+ */
+#define LADDER_AHEAD 16
+struct ladder;
+struct ladder *ladder_open(const struct ladder_spec *spec, ladder_sink *sink, void *arg,
+			   struct err *err);
+int ladder_feed(struct ladder *l, const uint8_t *data, size_t len, struct err *err);
+/* The input is whole.  stats may be NULL. */
+int ladder_end(struct ladder *l, struct ladder_stats *stats, struct err *err);
+void ladder_free(struct ladder *l);	/* stops what runs */
 
 /* Decode the first video frame: size (as displayed, with square pixels) and that it
  * is there.  Without a video track n_decoded is 0.  Fails as ladder_run does. */

@@ -104,6 +104,9 @@ int peer_listener_port(const struct peer_listener *l);
 void peer_listener_close(struct peer_listener *l);
 
 const struct eth_addr *peer_conn_addr(const struct peer_conn *c);	/* proven; zero on a socketpair */
+/* The finished handshake's hash, the same on both ends and on no other connection (Noise,
+ * section 11.2, channel binding); zero on a socketpair and before on_ready. */
+struct hash32 peer_conn_handshake(const struct peer_conn *c);
 const char *peer_conn_name(const struct peer_conn *c);	/* "127.0.0.1:15000" or "local" */
 bool peer_conn_is_ready(const struct peer_conn *c);
 bool peer_conn_is_flushed(const struct peer_conn *c);	/* the kernel has all that was queued */

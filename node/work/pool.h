@@ -28,6 +28,7 @@ struct work_opts {
 	uint64_t max_pixels;	/* 4096 * 2304 */
 	bool confine;		/* seccomp, RLIMIT_AS ...; false only under sanitizers */
 	uint64_t idle_ms;	/* a stream's child without work this long is ended: 5000 */
+	const char *device;	/* the workers' GPU, told to ladder_run; NULL: CPU.  Borrowed */
 };
 
 /* Starts the zygote (/proc/self/exe, with next to no environment) and ignores
@@ -43,17 +44,21 @@ struct work_spec {
 	enum task_kind kind;
 	const char *stream_key;		/* copied */
 	bool fmp4;			/* container of input */
-	struct blob *input;		/* referenced for the task's life */
+	struct blob *input;		/* referenced for the task's life; NULL: streamed, by
+					 * work_task_feed and work_task_finish */
+	unsigned max_tries;		/* 0: 2; a streamed one and one with cb.piece have 1 */
 	const struct profile_list *profiles;	/* TASK_TRANSCODE, sizes fitted; copied */
 	const char *preset;
 	uint32_t duration_ms;
 	uint64_t sequence;
-	uint64_t deadline_ms;		/* from now, both tries; then ERR_TIMEOUT */
+	uint64_t deadline_ms;		/* from now, both tries; then ERR_TIMEOUT.  Streamed: from
+					 * work_task_finish, and SEGMENT_MS_MAX for the input */
 };
 
 struct work_rendition {
 	size_t index;
 	struct blob *data;		/* borrowed: ref it to keep it */
+	size_t len;
 	struct hash32 sha256;		/* computed by us over what came */
 	unsigned n_video;
 	uint32_t duration_ms;
@@ -70,11 +75,16 @@ struct work_stats {
 };
 
 struct work_cb {
+	/* Bytes of a rendition as the worker makes them, each rendition's in order,
+	 * renditions taking turns.  NULL: they are kept, and come with rendition. */
+	void (*piece)(void *arg, size_t index, const uint8_t *data, size_t len);
 	/* A rendition: each once, in order, just before done, and only when all came
-	 * and the task succeeded.  NULL for TASK_PROBE. */
+	 * and the task succeeded.  NULL for TASK_PROBE.  With piece its data is NULL and its
+	 * len in len. */
 	void (*rendition)(void *arg, const struct work_rendition *r);
 	/* The end; err NULL: all renditions came.  ERR_INVALID: bad input (also a
-	 * second crash on it), ERR_LIMIT, ERR_TIMEOUT, ERR_INTERNAL. */
+	 * second crash on it), ERR_LIMIT, ERR_TIMEOUT, ERR_INTERNAL; ERR_IO: the worker
+	 * died on the only try. */
 	void (*done)(void *arg, const struct work_stats *st, const struct err *err);
 };
 
@@ -83,6 +93,10 @@ struct work_cb {
  * Callbacks never run inside; after work_task_cancel none runs. */
 struct work_task *work_task_start(struct work_pool *p, const struct work_spec *spec,
 				  const struct work_cb *cb, void *arg, struct err *err);
+/* A streamed task's input.  Copied; goes to the worker as soon as there is one.  Fails with
+ * ERR_LIMIT above SEGMENT_BYTES_MAX. */
+int work_task_feed(struct work_task *t, const uint8_t *data, size_t len, struct err *err);
+void work_task_finish(struct work_task *t, uint32_t duration_ms, uint64_t deadline_ms);
 void work_task_cancel(struct work_task *t);	/* kills the child if it is running */
 /* The stream is over: its child may go. */
 void work_stream_end(struct work_pool *p, const char *stream_key);
