@@ -35,8 +35,9 @@ struct stats {
 	/* orchestrator */
 	uint64_t sessions_opened, sessions_refused;
 	uint64_t segments_in, segments_refused, segments_done, segments_failed;
+	uint64_t segments_early;		/* work began before they were whole */
 	uint64_t equivocations;
-	struct hist worker_time;
+	struct hist worker_time, after_trailer;
 };
 
 /* Prometheus text helpers: help and type lines once, then values. */
