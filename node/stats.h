@@ -1,6 +1,7 @@
 #ifndef LP_NODE_STATS_H
 #define LP_NODE_STATS_H
 #include <stdint.h>
+#include "base/prom.h"
 struct buf;
 
 /*
@@ -40,9 +41,6 @@ struct stats {
 	struct hist worker_time, after_trailer;
 };
 
-/* Prometheus text helpers: help and type lines once, then values. */
-void prom_counter(struct buf *b, const char *name, const char *help, uint64_t v);
-void prom_gauge(struct buf *b, const char *name, const char *help, double v);
 void prom_hist(struct buf *b, const char *name, const char *help, const struct hist *h);
 
 #endif

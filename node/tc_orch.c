@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "node/json.h"
 #include "node/peer/conn.h"
 #include "node/signer.h"
 #include "node/stats.h"
