@@ -210,8 +210,6 @@ static void give_out(struct rung *r, ladder_sink *sink, void *arg)
 	if (r->failed || !out.data)
 		return;
 	r->out.data = NULL;	/* the sink's now */
-	out.last = true;
-	out.total = out.len;
 	sink(arg, &out);
 }
 
