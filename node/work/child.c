@@ -232,8 +232,6 @@ static int remux(struct child *c, const uint8_t *data, struct err *err)
 
 	if (ladder_remux(c->task.kind == TASK_TO_MP4, data, c->task.len, &out, err) < 0)
 		return -1;
-	out.last = true;
-	out.total = out.len;
 	send_piece(c, &out);
 	return 0;
 }

@@ -304,7 +304,8 @@ int ladder_probe(bool fmp4, const uint8_t *input, size_t len, uint64_t max_pixel
 int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_out *out,
 		 struct err *err)
 {
-	*out = (struct ladder_out){ .data = malloc(len + 1), .len = len, .n_video = 60,
+	*out = (struct ladder_out){ .data = malloc(len + 1), .len = len, .last = true,
+				    .total = len, .n_video = 60,
 				    .duration_90k = 180000, .width = 640, .height = 360,
 				    .fmp4 = to_fmp4, .init_len = to_fmp4 ? 1 : 0 };
 	memcpy(out->data, input, len);
