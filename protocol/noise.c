@@ -204,6 +204,12 @@ struct hash32 noise_transcript_read(const struct noise *n)
 	return n->read_transcript;
 }
 
+/* Nothing is mixed into h once the third message is done. */
+struct hash32 noise_handshake_hash(const struct noise *n)
+{
+	return n->n_done == N_MESSAGES ? n->h : (struct hash32){ { 0 } };
+}
+
 /* ---- writing ---- */
 
 static void put_e(struct noise *n)

@@ -39,6 +39,9 @@ struct hash32 noise_transcript_next(struct noise *n);
 /* The same for the payload just read by noise_read. */
 struct hash32 noise_transcript_read(const struct noise *n);
 const uint8_t *noise_remote_static(const struct noise *n);	/* 32 bytes; NULL before known */
+/* The finished handshake's hash, for channel binding (section 11.2); zero before
+ * noise_is_done. */
+struct hash32 noise_handshake_hash(const struct noise *n);
 
 /* Next handshake message with payload; out has room for 96 + 48 + payload_len bytes.
  * Fails with ERR_LIMIT. */

@@ -1,6 +1,7 @@
 #ifndef LP_NODE_FARM_JOIN_H
 #define LP_NODE_FARM_JOIN_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/hash.h"
 #include "base/sig.h"
@@ -38,10 +39,15 @@ bool farm_proof_holds(const uint8_t hmac[32], const struct farm_secret *s, enum 
  * Trust on first use: lines "host:port 0xADDRESS" in a file (at most 64 KiB; lines that
  * are neither that, empty nor # comments are an error, so that damage is not taken for
  * "never seen").  find: *found false when there is none (also no file).  Fail with ERR_IO,
- * ERR_INVALID naming the line.  add: written to a new file, synced, renamed.
+ * ERR_INVALID naming the line.  add: written to a new file, synced, renamed, under a lock
+ * on PATH.lock (waited for 2 s at most: not on the loop); the same again is fine, another
+ * address for a host:port that is there is ERR_DENIED.
  */
 int pins_find(const char *path, const char *hostport, bool *found, struct eth_addr *addr,
 	      struct err *err);
 int pins_add(const char *path, const char *hostport, const struct eth_addr *addr, struct err *err);
+/* find in the text of such a file.  Pure. */
+int pins_find_text(const char *text, size_t len, const char *hostport, bool *found,
+		   struct eth_addr *addr, struct err *err);
 
 #endif

@@ -491,6 +491,13 @@ const struct eth_addr *peer_conn_addr(const struct peer_conn *c)
 	return &c->addr;
 }
 
+struct hash32 peer_conn_handshake(const struct peer_conn *c)
+{
+	if (c->state != CONN_READY || !c->noise)
+		return (struct hash32){ { 0 } };
+	return noise_handshake_hash(c->noise);
+}
+
 const char *peer_conn_name(const struct peer_conn *c)
 {
 	return c->name;

@@ -29,6 +29,8 @@ struct peer_conn *peer_keep_conn(const struct peer_keep *k);	/* NULL between dia
 void peer_keep_expect(struct peer_keep *k, const struct eth_addr *addr);
 /* Not before so many ms, for a peer that refused us; at most 60 s. */
 void peer_keep_wait(struct peer_keep *k, uint64_t ms);
+/* Close the connection there is, without on_close; a new dial follows as after a loss. */
+void peer_keep_drop(struct peer_keep *k);
 /* Closes the connection; no callback runs from here on. */
 void peer_keep_free(struct peer_keep *k);
 

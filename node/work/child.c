@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "media/av/ladder.h"
@@ -36,24 +37,9 @@ struct child {
 	bool broken;		/* the node is gone: stop sending */
 };
 
-static int write_all(int fd, const uint8_t *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static void flush(struct child *c)
 {
-	if (!c->broken && write_all(c->fd, c->out.data, c->out.len) < 0)
+	if (!c->broken && fd_write_all(c->fd, c->out.data, c->out.len) < 0)
 		c->broken = true;
 	buf_clear(&c->out);
 }

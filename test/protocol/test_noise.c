@@ -118,6 +118,30 @@ static void handshake_and_transport_equal_libp2p(void **state)
 	json_decref(v);
 }
 
+static void handshake_hash_is_the_vectors_on_both_sides_and_zero_before(void **state)
+{
+	static const struct hash32 zero;
+	json_t *v = vector_load();
+	struct bytes want = bytes_of(v, "handshake_hash");
+	struct noise *i = side_of(v, true), *r;
+	struct hash32 h = noise_handshake_hash(i);
+	uint8_t tag[NOISE_TAG];
+
+	assert_memory_equal(h.b, zero.b, 32);
+	noise_free(i);
+	vector_handshake(v, &i, &r);
+	h = noise_handshake_hash(i);
+	assert_int_equal(want.len, 32);
+	assert_memory_equal(h.b, want.b, 32);
+	assert_int_equal(noise_encrypt(i, NULL, 0, tag, NULL), 0);
+	assert_int_equal(noise_decrypt(r, tag, sizeof(tag), tag, NULL), 0);
+	h = noise_handshake_hash(r);
+	assert_memory_equal(h.b, want.b, 32);
+	noise_free(i);
+	noise_free(r);
+	json_decref(v);
+}
+
 static void key_changes_after_2_to_20_messages(void **state)
 {
 	json_t *v = vector_load();
@@ -350,6 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(handshake_and_transport_equal_libp2p),
+		cmocka_unit_test(handshake_hash_is_the_vectors_on_both_sides_and_zero_before),
 		cmocka_unit_test(key_changes_after_2_to_20_messages),
 		cmocka_unit_test(any_changed_byte_of_the_handshake_is_noticed),
 		cmocka_unit_test(changed_first_message_fails_at_the_second),

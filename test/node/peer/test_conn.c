@@ -23,6 +23,25 @@ static void both_sides_learn_the_proven_address(void **state)
 	world_free(w);
 }
 
+static void handshake_hash_is_of_both_ends_and_this_connection_alone(void **state)
+{
+	static const struct hash32 zero;
+	struct world *w = world_tcp();
+	struct hash32 a = peer_conn_handshake(w->a.conn), b = peer_conn_handshake(w->b.conn), other;
+
+	assert_memory_equal(a.b, b.b, sizeof(a.b));
+	assert_memory_not_equal(a.b, zero.b, sizeof(a.b));
+	world_free(w);
+	w = world_tcp();
+	other = peer_conn_handshake(w->a.conn);
+	assert_memory_not_equal(a.b, other.b, sizeof(a.b));
+	world_free(w);
+	w = world_local();
+	other = peer_conn_handshake(w->a.conn);
+	assert_memory_equal(other.b, zero.b, sizeof(zero.b));
+	world_free(w);
+}
+
 static void pings_measure_the_round_trip(void **state)
 {
 	struct world *w = world_tcp();
@@ -820,6 +839,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_sides_learn_the_proven_address),
+		cmocka_unit_test(handshake_hash_is_of_both_ends_and_this_connection_alone),
 		cmocka_unit_test(pings_measure_the_round_trip),
 		cmocka_unit_test(expected_address_is_accepted_and_another_is_denied),
 		cmocka_unit_test(local_pair_needs_no_identity),
