@@ -113,8 +113,7 @@ struct farm_task *farm_task_open(struct farm *f, const struct farm_spec *spec,
 int farm_task_feed(struct farm_task *t, const uint8_t *data, size_t len, struct err *err);
 
 struct farm_source {
-	uint32_t duration_ms;
-	unsigned n_video;		/* as the sender says; 0: not checked */
+	uint32_t duration_ms;		/* as the sender says: for the estimate */
 	uint32_t deadline_ms;		/* from now, all tries together */
 };
 /* The input is whole and paid for: it may be finished, and its last GOP come back. */

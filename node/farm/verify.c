@@ -20,25 +20,27 @@ struct verify {
 	struct profile_list profiles;
 	struct buf input;
 	bool fmp4;
-	struct farm_source src;
 	struct blob *data[PROFILES_MAX];	/* references */
 	struct inspect found[PROFILES_MAX];
 	bool failed;
 	struct err err;
 };
 
+/* source: what we found in the input ourselves.  Its sender's figures are not taken: with
+ * wrong ones it could have a transcoder suspended. */
 static int look_at(struct verify *v, size_t i, const struct inspect *source)
 {
 	const struct profile *p = &v->profiles.p[i];
-	struct check_source src = {
-		.duration_ms = v->src.duration_ms, .n_video = v->src.n_video,
-	};
+	struct check_source src = { 0 };
 
 	if (inspect_segment(&v->found[i], profile_is_fmp4(p), v->data[i]->data, v->data[i]->len,
 			    &v->err) < 0)
 		return -1;
-	/* Where the input itself cannot be read, its sender has said nothing of its time. */
-	src.first_pts_90k = source ? source->first_pts_90k : v->found[i].first_pts_90k;
+	if (!source)	/* a codec that we do not look into, and a decoder took */
+		source = &v->found[i];
+	src.duration_ms = (uint32_t)(source->duration_90k / 90);
+	src.n_video = source->n_video;
+	src.first_pts_90k = source->first_pts_90k;
 	return check_rendition(&v->found[i], p, &src, &v->err);
 }
 
@@ -105,7 +107,6 @@ void verify_start(struct farm_task *t)
 	v->t = t;
 	v->profiles = t->msg.profiles;
 	v->fmp4 = t->msg.fmp4;
-	v->src = t->src;
 	v->input = t->input;
 	t->input = (struct buf){ 0 };
 	for (i = 0; i < v->profiles.n; i++)
