@@ -298,7 +298,7 @@ static int start_orchestrator(struct node *n, struct err *err)
 		.max_inflight = 4, .codec_profile = ladder_codec_profile(),
 	};
 
-	n->farm = farm_new(&n->loop, &fo, &n->stats);
+	n->farm = farm_new(&n->loop, &fo);
 	if (n->transcoder && join_own_farm(n, err) < 0)
 		return err_wrap(err, "own transcoder");
 	if (max_sessions_parse(n->o->max_sessions, &oo.max_sessions, err) < 0)

@@ -193,7 +193,7 @@ static void on_done(void *arg, const struct farm_done *d, const struct err *err)
 static void finish_input(struct segment_in *g, const struct msg_segment_trailer *m)
 {
 	struct farm_source src = {
-		.duration_ms = m->duration_ms, .n_video = m->n_video, .deadline_ms = m->deadline_ms,
+		.duration_ms = m->duration_ms, .deadline_ms = m->deadline_ms,
 	};
 
 	if (src.deadline_ms < DEADLINE_MIN_MS)
