@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { parallel, sleep, slow, test, until } from './lib/harness.mjs';
+import { parallel, program, run, sleep, slow, test, until } from './lib/harness.mjs';
 import { Farm, writeSecret } from './lib/farm.mjs';
 import { cpuMs, Node } from './lib/node.mjs';
 import { pieces } from './lib/media.mjs';
@@ -56,17 +56,19 @@ test('an orchestrator without a secret takes no transcoder, and says so', async 
 });
 
 test('a secret that is too short, or open to all, ends the start with its file\'s name', async (t) => {
-	for (const [text, mode, what] of [['short', 0o600, /16/], ['long enough to be a secret', 0o604, /chmod/]]) {
+	for (const [text, mode, what] of [['too_short', 0o600, /16/], ['long enough to be a secret', 0o604, /chmod/]]) {
 		const file = path.join(t.dir(), `bad${mode}`);
 
 		fs.writeFileSync(file, text);
 		fs.chmodSync(file, mode);
-		const e = await dispatcher(t, file).catch((x) => x);
+		const end = await run(program, ['-orchestrator', '-datadir', t.dir(), '-cliAddr', '127.0.0.1:0',
+			'-listenAddr', '127.0.0.1:0', '-orchSecret', file], { anyCode: true });
 
-		assert.ok(e instanceof Error, `${text} was taken`);
-		assert.match(e.message, /-orchSecret/);
-		assert.match(e.message, what);
-		assert.ok(!e.message.includes('long enough'), 'the secret is not in the log');
+		assert.equal(end.code, 2, end.stderr);
+		assert.match(end.stderr, /-orchSecret/);
+		assert.match(end.stderr, what);
+		assert.ok(end.stderr.includes(file));
+		assert.ok(!end.stderr.includes(text), 'the secret is not in the log');
 	}
 });
 

@@ -2,7 +2,7 @@
 // names them.
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { long, note, parallel, random, sleep, slow, test, until } from './lib/harness.mjs';
+import { long, note, parallel, program, random, run, sleep, slow, test, until } from './lib/harness.mjs';
 import { Node } from './lib/node.mjs';
 import { Recorder } from './lib/hls.mjs';
 import { publish, source } from './lib/media.mjs';
@@ -157,8 +157,9 @@ test('a webhook that talks nonsense is told of, and -orchAddr still holds', asyn
 });
 
 test('-orchWebhookUrl that is no URL ends the start', async (t) => {
-	const e = await Node.start(t, { roles: 'broadcaster', args: ['-orchWebhookUrl', 'nonsense'] }).catch((x) => x);
+	const end = await run(program, ['-broadcaster', '-datadir', t.dir(), '-cliAddr', '127.0.0.1:0', '-rtmpAddr', '127.0.0.1:0',
+		'-httpAddr', '127.0.0.1:0', '-orchWebhookUrl', 'nonsense'], { anyCode: true });
 
-	assert.ok(e instanceof Error);
-	assert.match(e.message, /-orchWebhookUrl/);
+	assert.equal(end.code, 2, end.stderr);
+	assert.match(end.stderr, /-orchWebhookUrl/);
 });

@@ -33,7 +33,7 @@
 
 #define N_PIECES 20
 #define PIECE_MS 50
-#define LOOK_MS 2000	/* at what comes back before the segment's end */
+#define LOOK_MS 1200	/* at what comes back before the segment's end */
 #define ANSWER_MS 20000
 #define SEGMENT_MS 2000
 #define N_RENDITIONS 2
