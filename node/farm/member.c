@@ -63,6 +63,7 @@ static struct record *record_use(struct farm *f, const struct eth_addr *addr)
 		r = xcalloc(1, sizeof(*r));
 		r->addr = *addr;
 		r->speed = speed_new;
+		list_node_init(&r->node);
 		f->n_records++;
 	}
 	list_remove(&r->node);
