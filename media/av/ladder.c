@@ -10,6 +10,7 @@
 #include "media/av/decode.h"
 #include "media/av/encode.h"
 #include "media/av/frameq.h"
+#include "media/av/gpu_ladder.h"
 #include "media/av/input.h"
 #include "media/av/libav.h"
 #include "media/av/mux.h"
@@ -281,6 +282,8 @@ int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
 	libav_setup();
 	if (check_spec(spec, err) < 0)
 		return -1;
+	if (spec->device)
+		return gpu_ladder_run(spec, input, len, sink, arg, stats, err);
 	if (input_load(&in, spec->fmp4, input, len, spec->max_pixels, err) < 0)
 		return err_wrap(err, "input");
 	rc = run(spec, &in, sink, arg, &st, err);
