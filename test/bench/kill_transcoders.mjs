@@ -23,7 +23,7 @@ function randomOf(seed) {
 	};
 }
 
-/* The other one must be up: a farm of nobody delivers nothing. */
+/* Ends when both work again: a farm of nobody delivers nothing. */
 async function killOne(farm, i, downMs, log, at) {
 	const p = farm.workers[i];
 
@@ -31,7 +31,8 @@ async function killOne(farm, i, downMs, log, at) {
 	await p.kill();
 	await sleep(downMs);
 	await p.launch();
-	log(`${at()} ${p.name} is back: pid ${p.pid}`);
+	await until('it is counted on again', farm.isWhole, 30000)
+		.then(() => log(`${at()} ${p.name} is back: pid ${p.pid}`), (e) => log(`${at()} ${e.message}`));
 }
 
 async function counts(farm, name) {

@@ -139,7 +139,8 @@ export const LADDER = [
  *   remote         the orchestrator only dispatches, o.transcoders processes work (2)
  *   local          one process is orchestrator and transcoder
  *   orchestrators  o.transcoders orchestrators with workers of their own
- * f.workers: the processes that do the work, f.relaunch(i) brings one back.
+ * f.workers: the processes that do the work; after one's launch() f.isWhole() tells
+ * whether it is counted on again.
  */
 export async function startFarm(o = {}) {
 	const { kind = 'remote', transcoders = 2, ladder = LADDER, preset = 'ultrafast', args = [] } = o;
@@ -155,12 +156,13 @@ export async function startFarm(o = {}) {
 		f.orchestrators.push(orch);
 		for (let i = 0; i < transcoders; i++)
 			f.workers.push(await Proc.start(`transcoder${i}`, ['-transcoder', '-orchAddr', orch.addr.peer, '-orchSecret', secret]));
-		await until('transcoders have joined', async () =>
-			((await orch.status()).transcoders || []).length >= transcoders, 60000);
+		f.isWhole = async () => ((await orch.status()).transcoders || []).length >= transcoders;
+		await until('transcoders have joined', f.isWhole, 60000);
 	} else {
 		for (let i = 0; i < (kind === 'local' ? 1 : transcoders); i++)
 			f.workers.push(await Proc.start(`orchestrator${i}`, own));
 		f.orchestrators = f.workers;
+		f.isWhole = async () => (await f.broadcaster.status()).orchestrators.every((x) => x.state === 'ready');
 	}
 	// One that comes back must be found where it was.
 	for (const p of f.orchestrators) {
