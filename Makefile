@@ -38,7 +38,7 @@ archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))
 objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 
 all: $(BUILD)/lpnode web
-.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench help clean docs unit-tests test-tools
+.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench soak help clean docs unit-tests test-tools
 
 # ---- generated and foreign code: our warnings are not for it ----
 $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
@@ -150,6 +150,9 @@ bench:
 	$(MAKE) -j2 all test-tools
 	scripts/bench.sh
 
+soak: all
+	scripts/soak.sh
+
 docs: $(BUILD)/lpnode
 	scripts/gen_docs.sh $(BUILD)/lpnode
 
@@ -166,6 +169,7 @@ help:
 	@echo "make check-system  system tests only"
 	@echo "make fuzz       build the libFuzzer targets; FUZZ_SECONDS=60 runs each"
 	@echo "make bench      measure against ffmpeg, nginx and nginx-rtmp"
+	@echo "make soak       a farm for SOAK_SECONDS (3600): fails when a process grows"
 	@echo "make docs       regenerate the option tables in docs/operators.md"
 	@echo "SAN=address,undefined or SAN=thread picks a sanitizer build folder"
 
