@@ -15,6 +15,7 @@
 #include "cmd/bench.h"
 #include "cmd/options.h"
 #include "node/node.h"
+#include "node/work/gpuprobe.h"
 #include "node/work/pool.h"
 
 /* What `lpnode NAME ...` does instead of running a node.  main gets the arguments from
@@ -115,6 +116,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], WORK_ZYGOTE_ARG) == 0)
 		return work_zygote_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], GPU_PROBE_ARG) == 0)
+		return gpu_probe_main(argc, argv);
 	sub = argc > 1 ? find_subcommand(argv[1]) : NULL;
 	if (sub)
 		return sub->main(argc - 1, argv + 1);

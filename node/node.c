@@ -225,7 +225,7 @@ static int list_devices(struct node *n, struct err *err)
 	for (k = 0; k < 3; k++) {
 		if (!kinds[k].spec)
 			continue;
-		got = gpu_list(kinds[k].kind, kinds[k].spec, n->devices + n_names,
+		got = gpu_list(kinds[k].kind, kinds[k].spec, NULL, n->devices + n_names,
 			       DEVICES_AT_MOST - n_names, err);
 		if (got < 0)
 			return err_wrap(err, "%s %.80s", kinds[k].flag, kinds[k].spec);

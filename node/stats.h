@@ -31,6 +31,8 @@ struct stats {
 	uint64_t renditions_in, renditions_lost;
 	uint64_t segments_complete;		/* all renditions there */
 	uint64_t transcode_retried, orchestrator_swaps, orchestrator_lies;
+	uint64_t hedges, hedges_won;		/* second tries beside a late first one */
+	uint64_t segments_refused_input;	/* orchestrators agree: it cannot be decoded */
 	struct hist source_duration, transcode_time, segment_total, node_overhead, webhook_time;
 	double media_ms, transcode_ms;		/* sums: the realtime ratio */
 	/* orchestrator */

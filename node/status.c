@@ -128,6 +128,11 @@ static void broadcaster_metrics(const struct status *st, struct buf *b)
 	prom_counter(b, "segment_transcoded_lost_total", "Renditions that could not be had in time.",
 		     s->renditions_lost);
 	prom_counter(b, "transcode_retried", "Tries after the first.", s->transcode_retried);
+	prom_counter(b, "transcode_hedged_total", "Second tries beside a late first one.", s->hedges);
+	prom_counter(b, "transcode_hedges_won_total", "Second tries that were back first.",
+		     s->hedges_won);
+	prom_counter(b, "segment_refused_input_total",
+		     "Segments that orchestrators found undecodable.", s->segments_refused_input);
 	prom_counter(b, "orchestrator_swaps", "Times a stream went to another orchestrator.",
 		     s->orchestrator_swaps);
 	prom_counter(b, "orchestrator_lies_total", "Results refused: hash, signature or content.",

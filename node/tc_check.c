@@ -15,14 +15,14 @@
 #define PROBE_DEADLINE_MS 3000
 
 struct tc_check {
-	struct tc_segment *g;		/* NULL once cancelled */
+	struct tc_try *y;		/* NULL once cancelled */
 	uv_work_t work;
 	struct profile_list profiles;	/* sizes fitted */
 	struct tc_facts source;
 	bool probe;
 	struct work_pool *pool;
 	char stream_key[STREAM_ID_LEN + 8];
-	struct buf data[PROFILES_MAX];	/* taken from the segment */
+	struct buf data[PROFILES_MAX];	/* taken from the try */
 	struct tc_rendition out[PROFILES_MAX];
 	size_t n;
 	struct err err;
@@ -69,13 +69,13 @@ static void free_check(struct tc_check *c)
 
 static void deliver(struct tc_check *c)
 {
-	struct tc_segment *g = c->g;
+	struct tc_try *y = c->y;
 	size_t i;
 
-	if (g && c->failed) {
-		tc_segment_checked(g, &c->err, NULL, 0);
-	} else if (g) {
-		tc_segment_checked(g, NULL, c->out, c->n);
+	if (y && c->failed) {
+		tc_try_checked(y, &c->err, NULL, 0);
+	} else if (y) {
+		tc_try_checked(y, NULL, c->out, c->n);
 		for (i = 0; i < c->n; i++)
 			c->out[i].data = NULL;	/* given */
 	}
@@ -139,31 +139,32 @@ static void after_check(uv_work_t *w, int status)
 	struct tc_check *c = w->data;
 
 	(void)status;
-	if (c->g && !c->failed && c->probe)
+	if (c->y && !c->failed && c->probe)
 		start_probes(c);
 	else
 		deliver(c);
 }
 
-struct tc_check *tc_check_start(struct tc_segment *g)
+struct tc_check *tc_check_start(struct tc_try *y)
 {
+	const struct tc_segment *g = y->g;
 	struct tc_session *s = g->s;
 	struct tc_check *c = xcalloc(1, sizeof(*c));
 	size_t i;
 
-	c->g = g;
+	c->y = y;
 	c->profiles = s->profiles;
 	c->n = s->profiles.n;
 	c->source = g->facts;
 	c->pool = s->t->probe;
-	c->probe = c->pool && !g->link->o->local;
+	c->probe = c->pool && !y->o->local;
 	snprintf(c->stream_key, sizeof(c->stream_key), "probe/%s", s->stream.s);
 	for (i = 0; i < c->n; i++) {
 		struct profile *p = &c->profiles.p[i];
 
 		profile_fit(p, g->src.width, g->src.height, &p->width, &p->height);
-		c->data[i] = g->in[i].data;
-		g->in[i].data = (struct buf){ 0 };
+		c->data[i] = y->in.r[i].data;
+		y->in.r[i].data = (struct buf){ 0 };
 	}
 	c->work.data = c;
 	uv_queue_work(s->t->loop, &c->work, run_check, after_check);
@@ -173,5 +174,5 @@ struct tc_check *tc_check_start(struct tc_segment *g)
 /* The thread or the probes finish by themselves; their result goes nowhere. */
 void tc_check_cancel(struct tc_check *c)
 {
-	c->g = NULL;
+	c->y = NULL;
 }

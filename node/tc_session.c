@@ -1,26 +1,15 @@
 /*
- * A stream's session: its links to orchestrators, the choice among them, and the
- * order of results.  on_kick is the only place that starts tries and calls back.
+ * A stream's session: whom its segments go to, and the order of results.  on_kick is
+ * the only place that starts tries of whole segments and calls back.
  */
 #include "node/tc_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/blob.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "node/peer/conn.h"
-#include "node/stats.h"
-
-/* Links held at once: the one in use, and two to fall back on or to try out. */
-#define LINKS_WANTED 3
-#define REFUSED_RETRY_MS 3000
-/* One that does not even answer: facts/reliability C5. */
-#define OPEN_DEADLINE_MS 2000
-#define SILENT_RETRY_MS 10000
-/* Another orchestrator must be this much faster before a stream moves. */
-#define SWITCH_RATIO 0.7
 
 static void on_kick(uv_timer_t *timer);
 
@@ -36,231 +25,188 @@ void tc_kick_all(struct tc *t)
 		tc_kick(list_entry(n, struct tc_session, node));
 }
 
-/* ---- links ---- */
-
-static void fail_link_segments(struct tc_link *l, const struct err *why)
-{
-	list_each(n, &l->s->segments) {
-		struct tc_segment *g = list_entry(n, struct tc_segment, node);
-
-		if (g->link == l)
-			tc_segment_link_lost(g, why);
-	}
-}
-
-void tc_link_lost(struct tc_link *l)
-{
-	struct err err;
-
-	if (!l->s)
-		return;
-	l->state = LINK_NONE;
-	l->ch = NULL;
-	err_set(&err, ERR_IO, "connection to orchestrator %s lost", l->o->hostport);
-	fail_link_segments(l, &err);
-	tc_kick(l->s);
-}
-
-static void link_refused(struct tc_link *l, const struct msg_refuse *m)
-{
-	struct err err;
-
-	if (log_may(&l->o->log_limit, 10))
-		log_warn(&l->s->log, "orchestrator refuses the session: orch=%s reason=%s",
-			 l->o->hostport, m->reason);
-	if (l->state == LINK_OPEN) {	/* it had accepted, and ends it */
-		err_set(&err, ERR_IO, "orchestrator ended the session: %s", m->reason);
-		fail_link_segments(l, &err);
-	}
-	l->retry_at_ms = clock_mono_ms() +
-		(m->retry_after_ms ? (int64_t)m->retry_after_ms : REFUSED_RETRY_MS);
-	l->state = LINK_NONE;
-	peer_channel_close(l->ch);
-	l->ch = NULL;
-}
-
-static void on_session_msg(void *arg, struct peer_channel *ch, uint16_t type,
-			   const uint8_t *data, size_t len)
-{
-	struct tc_link *l = arg;
-	struct msg_session_accept accept;
-	struct msg_refuse refuse;
-	struct err err;
-
-	if (type != MSG_SESSION_ACCEPT && type != MSG_REFUSE)
-		return;		/* a later version's: nothing we need */
-	if (type == MSG_SESSION_ACCEPT && l->state == LINK_OPENING &&
-	    msg_session_accept_unpack(&accept, data, len, &err) == 0) {
-		l->state = LINK_OPEN;
-		l->max_inflight = accept.max_inflight ? accept.max_inflight : 1;
-		log_debug(&l->s->log, "session accepted: orch=%s codec_profile=%s",
-			  l->o->hostport, accept.codec_profile);
-	} else if (type == MSG_REFUSE && msg_refuse_unpack(&refuse, data, len, &err) == 0) {
-		link_refused(l, &refuse);
-	} else {
-		err_set(&err, ERR_INVALID, "unexpected message %u on a session", type);
-		peer_channel_abort(ch, &err);
-		tc_link_lost(l);
-		l->retry_at_ms = clock_mono_ms() + REFUSED_RETRY_MS;
-	}
-	tc_kick(l->s);
-}
-
-static void on_session_data(void *arg, struct peer_channel *ch, const uint8_t *data, size_t len)
-{
-	(void)arg;
-	(void)data;
-	peer_channel_consumed(ch, len);
-}
-
-static void on_session_close(void *arg, struct peer_channel *ch, const struct err *why)
-{
-	struct tc_link *l = arg;
-
-	(void)ch;
-	(void)why;
-	l->retry_at_ms = clock_mono_ms() + REFUSED_RETRY_MS;
-	tc_link_lost(l);
-}
-
-static const struct peer_channel_cb session_cb = {
-	.on_msg = on_session_msg,
-	.on_data = on_session_data,
-	.on_close = on_session_close,
-};
-
-static void link_open(struct tc_link *l)
-{
-	struct tc_session *s = l->s;
-	struct msg_open_session m = {
-		.stream = s->stream,
-		.profiles = s->profiles,
-		.source_width = s->width, .source_height = s->height,
-		.source_fps_num = s->fps_num, .source_fps_den = s->fps_den,
-		.max_segment_ms = SEGMENT_MS_MAX,
-	};
-	struct buf b;
-	struct err err;
-
-	memcpy(m.preset, s->preset, sizeof(m.preset));
-	l->ch = peer_channel_open(l->o->conn, &session_cb, l, &err);
-	if (!l->ch) {
-		l->retry_at_ms = clock_mono_ms() + REFUSED_RETRY_MS;
-		return;
-	}
-	buf_init(&b, 65536);
-	msg_open_session_pack(&b, &m);
-	peer_channel_msg(l->ch, MSG_OPEN_SESSION, &b);
-	buf_fini(&b);
-	l->state = LINK_OPENING;
-	l->opened_ms = clock_mono_ms();
-}
-
-/* Asked and not answered: its place among the links is another's now. */
-static void give_up_opening(struct tc_session *s, int64_t now)
-{
-	struct err err;
-	size_t i;
-
-	err_set(&err, ERR_TIMEOUT, "no answer to the session within %d ms", OPEN_DEADLINE_MS);
-	for (i = 0; i < s->t->n_orch; i++) {
-		struct tc_link *l = &s->link[i];
-
-		if (l->state != LINK_OPENING || now - l->opened_ms < OPEN_DEADLINE_MS)
-			continue;
-		if (log_may(&l->o->log_limit, 10))
-			log_warn(&s->log, "orchestrator does not answer: orch=%s waited_ms=%d",
-				 l->o->hostport, OPEN_DEADLINE_MS);
-		peer_channel_abort(l->ch, &err);
-		l->ch = NULL;
-		l->state = LINK_NONE;
-		l->retry_at_ms = now + SILENT_RETRY_MS;
-	}
-}
-
-static void open_links(struct tc_session *s)
-{
-	int64_t now = clock_mono_ms();
-	unsigned n = 0;
-	size_t i;
-
-	for (i = 0; i < s->t->n_orch; i++)
-		n += s->link[i].state != LINK_NONE && orch_is_usable(s->t->orch[i]);
-	for (i = 0; i < s->t->n_orch && n < LINKS_WANTED; i++) {
-		struct tc_link *l = &s->link[i];
-
-		l->s = s;
-		l->o = s->t->orch[i];
-		if (l->state != LINK_NONE || !orch_is_usable(l->o) || now < l->retry_at_ms)
-			continue;
-		link_open(l);
-		n += l->state != LINK_NONE;
-	}
-}
-
 /* ---- choice ---- */
 
-static bool link_has_room(const struct tc_link *l)
+/* One at which a segment of ours waits has been no faster than that. */
+static double waiting_ratio(const struct tc_session *s, const struct tc_link *l)
 {
-	return l->state == LINK_OPEN && orch_is_usable(l->o) && l->inflight < l->max_inflight;
+	double ratio = 0;
+	size_t i;
+
+	if (l->inflight == 0)
+		return 0;
+	list_each(n, &s->segments) {
+		const struct tc_segment *g = list_entry(n, struct tc_segment, node);
+
+		for (i = 0; i < SEG_TRIES_AT_ONCE; i++)
+			if (g->try[i] && g->try[i]->link == l && !g->try[i]->check)
+				ratio = fmax(ratio, tc_try_ratio(g->try[i]));
+	}
+	return ratio;
+}
+
+void tc_session_candidates(const struct tc_session *s, struct tc_candidate c[TC_ORCHESTRATORS_MAX],
+			   tc_link_can *can, uint32_t avoid)
+{
+	int64_t now = clock_mono_ms();
+	size_t i;
+
+	for (i = 0; i < TC_ORCHESTRATORS_MAX; i++) {
+		const struct tc_link *l = &s->link[i];
+		const struct orch *o = l->o;
+
+		c[i] = (struct tc_candidate){ .can = false };
+		if (!o || (avoid & 1u << i) || !can(l, now))
+			continue;
+		c[i] = (struct tc_candidate){
+			.can = true,
+			.score = fmax(tc_score_at(&o->score, now), waiting_ratio(s, l)),
+			.price = l->state == LINK_NONE ? o->price : l->price,
+			.n = o->n_given,
+			.age_ms = now - o->added_ms,
+		};
+	}
 }
 
 struct tc_link *tc_session_pick(struct tc_session *s, uint32_t avoid)
 {
-	struct tc_link *best = NULL, *sticky = NULL, *unknown = NULL;
-	size_t i;
+	struct tc_candidate c[TC_ORCHESTRATORS_MAX];
+	int i;
 
-	for (i = 0; i < s->t->n_orch; i++) {
-		struct tc_link *l = &s->link[i];
-
-		if (!link_has_room(l) || (avoid & 1u << i))
-			continue;
-		if ((int)i == s->sticky)
-			sticky = l;
-		/* Each gets one segment to show what it can. */
-		if (!l->o->tested && !l->o->testing)
-			return l;
-		if (!l->o->tested)
-			unknown = l;
-		else if (!best || l->o->score < best->o->score)
-			best = l;
-	}
-	/* One that is still showing it gets more only where there is no other. */
-	if (!best)
-		return unknown;
-	if (sticky && !sticky->o->tested)
-		return best;
-	if (sticky && (best == sticky || (sticky->o->score <= 1 &&
-					  best->o->score > SWITCH_RATIO * sticky->o->score)))
-		return sticky;
-	return best;
+	tc_session_candidates(s, c, tc_link_has_room, avoid);
+	i = tc_select_best(c, TC_ORCHESTRATORS_MAX, s->sticky);
+	return i < 0 ? NULL : &s->link[i];
 }
 
-/* A trial segment does not move the stream. */
-void tc_session_chose(struct tc_session *s, const struct tc_link *l)
+static bool may_have_room(const struct tc_link *l, int64_t now)
 {
-	if (s->sticky < 0 || l->o->tested)
+	return tc_link_has_room(l, now) || tc_link_can_open(l, now) ||
+		(l->state == LINK_OPENING && orch_is_usable(l->o));
+}
+
+bool tc_session_has_other(const struct tc_session *s, uint32_t avoid)
+{
+	struct tc_candidate c[TC_ORCHESTRATORS_MAX];
+
+	tc_session_candidates(s, c, may_have_room, avoid);
+	return tc_select_best(c, TC_ORCHESTRATORS_MAX, -1) >= 0;
+}
+
+/* One to try out with the segment that begins now.  Its session may have to be opened
+ * first; then it is a later segment that goes there. */
+static struct tc_link *explore(struct tc_session *s)
+{
+	struct tc_candidate c[TC_ORCHESTRATORS_MAX];
+	struct tc_link *l;
+	int i;
+
+	if (s->sticky < 0 || s->link[s->sticky].o->score.n == 0 || !tc_budget_has(&s->explore))
+		return NULL;
+	tc_session_candidates(s, c, may_have_room, 0);
+	if (s->exploring >= 0 && c[s->exploring].can)
+		for (i = 0; i < TC_ORCHESTRATORS_MAX; i++)
+			c[i].can &= i == s->exploring || i == s->sticky;
+	i = s->exploring = tc_select_explore(c, TC_ORCHESTRATORS_MAX, s->sticky, &s->t->seed);
+	if (i < 0)
+		return NULL;
+	l = &s->link[i];
+	if (l->state == LINK_NONE)
+		tc_link_open(l);
+	if (l->state != LINK_OPEN)
+		return NULL;
+	tc_budget_take(&s->explore);
+	s->exploring = -1;
+	return l;
+}
+
+/* What is tried out, or taken because it failed elsewhere, does not move the stream. */
+struct tc_link *tc_session_begins(struct tc_session *s)
+{
+	struct tc_link *l;
+
+	s->n_begun++;
+	tc_budget_earn(&s->explore);
+	tc_budget_earn(&s->hedge);
+	l = explore(s);
+	if (l)
+		return l;
+	l = tc_session_pick(s, 0);
+	if (l)
 		s->sticky = (int)l->o->index;
+	return l;
+}
+
+void tc_session_forget(struct tc_session *s, size_t index)
+{
+	struct tc_link *l = &s->link[index];
+
+	if (!l->o)
+		return;
+	tc_link_close(l);
+	*l = (struct tc_link){ .s = s };
+	if (s->sticky == (int)index)
+		s->sticky = -1;
+	if (s->exploring == (int)index)
+		s->exploring = -1;
+	list_each(n, &s->segments) {
+		struct tc_segment *g = list_entry(n, struct tc_segment, node);
+
+		g->tried &= ~(1u << index);
+		g->denied &= ~(1u << index);
+	}
 }
 
 /* ---- the one place that moves things ---- */
 
-static void start_tries(struct tc_session *s)
+/* New slots are seen here, by whoever looks next. */
+static void meet(struct tc_session *s)
+{
+	size_t i;
+
+	for (i = 0; i < TC_ORCHESTRATORS_MAX; i++)
+		s->link[i].o = s->t->orch[i];
+}
+
+static void start_tries(struct tc_session *s, struct tc_need *need)
 {
 	list_each(n, &s->segments) {
 		struct tc_segment *g = list_entry(n, struct tc_segment, node);
 		struct tc_link *l;
+		uint32_t avoid;
 
 		/* One whose bytes still come and that has no try by now goes whole, at its end. */
 		if (g->state != SEG_PENDING)
 			continue;
-		l = tc_session_pick(s, g->tried);
-		if (!l && g->tried)
-			l = tc_session_pick(s, 0);	/* all were tried: again, then */
-		if (!l)
+		/* All were tried: again, then. */
+		avoid = tc_session_has_other(s, g->tried) ? g->tried : 0;
+		l = tc_session_pick(s, avoid);
+		if (!l) {
+			*need = (struct tc_need){ .is = true, .avoid = avoid };
 			return;		/* segments go in order */
-		tc_session_chose(s, l);
-		tc_segment_try(g, l);
+		}
+		if (!g->tried)
+			s->sticky = (int)l->o->index;
+		tc_segment_try(g, l, false);
+	}
+}
+
+/* Late segments get a second try beside the first, as far as the budget goes. */
+static void start_hedges(struct tc_session *s, struct tc_need *need, int64_t now)
+{
+	list_each(n, &s->segments) {
+		struct tc_segment *g = list_entry(n, struct tc_segment, node);
+		int64_t at = tc_segment_late_at(g);
+		struct tc_link *l;
+
+		if (!at || now < at)
+			continue;
+		l = tc_session_pick(s, g->tried);
+		if (!l && !need->is)	/* wanted for the deadline, too */
+			*need = (struct tc_need){ .is = true, .avoid = g->tried };
+		if (!l || !tc_budget_has(&s->hedge))
+			continue;
+		tc_budget_take(&s->hedge);
+		tc_segment_try(g, l, true);
 	}
 }
 
@@ -280,7 +226,7 @@ static void deliver(struct tc_session *s)
 			.n = g->n_out,
 			.renditions = g->out,
 			.orchestrator = g->orchestrator,
-			.transcode_ms = g->receipt.transcode_ms,
+			.transcode_ms = g->transcode_ms,
 			.total_ms = g->total_ms,
 			.n_tries = g->n_tries,
 		};
@@ -291,46 +237,47 @@ static void deliver(struct tc_session *s)
 	}
 }
 
-/* When a link may be used again that may not now; 0: nothing to wait for. */
-static int64_t link_wakes_at(const struct tc_link *l, const struct orch *o, int64_t now)
+static void sooner(int64_t *wake, int64_t at, int64_t now)
 {
-	int64_t at = o->suspended_until_ms;
+	if (at > now && (!*wake || at < *wake))
+		*wake = at;
+}
 
-	if (!o->ready)
-		return 0;	/* on_ready kicks */
-	if (l->state == LINK_OPENING)
-		return l->opened_ms + OPEN_DEADLINE_MS;
-	if (l->state == LINK_NONE && l->retry_at_ms > at)
-		at = l->retry_at_ms;
-	return at > now ? at : 0;
+static void set_alarm(struct tc_session *s)
+{
+	int64_t now = clock_mono_ms(), wake = 0;
+	size_t i;
+
+	for (i = 0; i < TC_ORCHESTRATORS_MAX; i++)
+		if (s->link[i].o)
+			sooner(&wake, tc_link_wakes_at(&s->link[i], now), now);
+	list_each(n, &s->segments)
+		sooner(&wake, tc_segment_late_at(list_entry(n, struct tc_segment, node)), now);
+	if (wake && !uv_is_active((uv_handle_t *)&s->kick))
+		uv_timer_start(&s->kick, on_kick, (uint64_t)(wake - now) + 1, 0);
 }
 
 static void on_kick(uv_timer_t *timer)
 {
 	struct tc_session *s = timer->data;
-	int64_t now = clock_mono_ms(), wake = 0;
-	size_t i;
+	struct tc_need need = { .is = false };
+	int64_t now = clock_mono_ms();
 
-	give_up_opening(s, now);
-	open_links(s);
-	start_tries(s);
+	tc_sweep(s->t);
+	meet(s);
+	start_tries(s, &need);
+	start_hedges(s, &need, now);
+	tc_links_tend(s, &need, now);
 	deliver(s);
-	if (!s->cb)
-		return;
-	for (i = 0; i < s->t->n_orch; i++) {
-		int64_t at = link_wakes_at(&s->link[i], s->t->orch[i], now);
-
-		if (at && (!wake || at < wake))
-			wake = at;
-	}
-	if (wake && !uv_is_active((uv_handle_t *)&s->kick))
-		uv_timer_start(&s->kick, on_kick, wake > now ? (uint64_t)(wake - now) + 1 : 1, 0);
+	if (s->cb)
+		set_alarm(s);
 }
 
 struct tc_session *tc_session_new(struct tc *t, const struct tc_session_opts *opts,
 				  tc_result_cb *cb, void *arg)
 {
 	struct tc_session *s = xcalloc(1, sizeof(*s));
+	size_t i;
 
 	s->t = t;
 	strncpy(s->name, opts->name, sizeof(s->name) - 1);
@@ -344,7 +291,12 @@ struct tc_session *tc_session_new(struct tc *t, const struct tc_session_opts *op
 	s->fps_den = opts->fps_den;
 	s->cb = cb;
 	s->arg = arg;
-	s->sticky = -1;
+	s->sticky = s->exploring = -1;
+	s->explore = TC_EXPLORE_BUDGET;
+	s->hedge = TC_HEDGE_BUDGET;
+	for (i = 0; i < TC_ORCHESTRATORS_MAX; i++)
+		s->link[i].s = s;
+	meet(s);
 	list_init(&s->segments);
 	list_add_tail(&t->sessions, &s->node);
 	uv_timer_init(t->loop, &s->kick);
@@ -372,8 +324,7 @@ void tc_session_free(struct tc_session *s)
 		tc_segment_free(g);
 	}
 	for (i = 0; i < TC_ORCHESTRATORS_MAX; i++)
-		if (s->link[i].ch)
-			peer_channel_close(s->link[i].ch);
+		tc_link_close(&s->link[i]);
 	list_remove(&s->node);
 	uv_close((uv_handle_t *)&s->kick, on_session_closed);
 }

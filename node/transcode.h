@@ -10,6 +10,7 @@
 struct blob;
 struct buf;
 struct err;
+struct http_client;
 struct peer_ctx;
 struct signer;
 struct stats;
@@ -21,9 +22,15 @@ struct work_pool;
  *
  * A segment's first try has max(2 s, 1.5 x duration) from its trailer; then it goes
  * to the next orchestrator, at most 3 tries; where there is no other, the running
- * try may go on for as long.  What comes back is refused unless hash, rendition
- * and receipt signatures, duration and frame count fit.  Sticky to the fastest
- * good orchestrator.  Loop thread.
+ * try may go on for as long.  One that is late, but not over its deadline, may get a
+ * second try beside the first, for 2 % of a stream's segments: the first whole answer
+ * that passes the checks wins.  What comes back is refused unless hash, rendition
+ * and receipt signatures, duration and frame count fit.
+ *
+ * A stream sticks to one orchestrator and keeps a session with a second one; the rules
+ * of choice and their weights are in node/tc_select.h.  One that lies is not used for
+ * 60 s, doubled up to 10 min; one that fails is avoided for 1 s, doubled up to 60 s,
+ * where there is another.  Loop thread.
  */
 struct tc;		/* all of it */
 struct tc_session;	/* one stream's */
@@ -36,12 +43,21 @@ struct tc_segment;	/* one segment's */
  * All borrowed, outlive tc. */
 struct tc *tc_new(uv_loop_t *loop, struct peer_ctx *peers, const struct signer *signer,
 		  struct work_pool *probe, struct stats *stats);
-/* Dial host:port, now and again with back-off.  Fails with ERR_INVALID, ERR_LIMIT. */
-int tc_add_orchestrator(struct tc *t, const char *hostport, struct err *err);
+/* One for good: "host:port", or "0xADDRESS@host:port" which names who must answer.
+ * Dialled from the loop, now and again with back-off.  Fails with ERR_INVALID, ERR_LIMIT. */
+int tc_add_orchestrator(struct tc *t, const char *address, struct err *err);
+/*
+ * Others come and go with a webhook's list (node/discovery.h), asked now and each 60 s.
+ * One that is not on the list any more gets nothing new and is let go when no segment is
+ * there.  Of more than there are places for, those are taken that come first by a hash
+ * of this node and them.  Once.  client: borrowed, outlives tc_close.  Fails with
+ * ERR_INVALID (URL).
+ */
+int tc_set_webhook(struct tc *t, struct http_client *client, const char *url, struct err *err);
 /* An orchestrator in this process, behind a socketpair end (taken).  It signs with
  * our own key, and its results are not probed. */
 int tc_add_local(struct tc *t, int fd, struct err *err);
-bool tc_has_orchestrators(const struct tc *t);
+bool tc_has_orchestrators(const struct tc *t);	/* or a webhook that tells some */
 
 struct tc_session_opts {
 	const char *name;		/* for the log and the probe; copied */
@@ -66,7 +82,7 @@ struct tc_result {
 	const char *orchestrator;	/* who did it, or who failed last */
 	unsigned transcode_ms;		/* as the orchestrator tells: pure work */
 	unsigned total_ms;		/* from trailer to here */
-	unsigned n_tries;
+	unsigned n_tries;		/* a second one beside the first counts, too */
 };
 
 /* Results come in the order in which segments began, exactly one each, never from

@@ -155,6 +155,11 @@ void transcoder_free(struct transcoder *t)
 
 /* ---- telling ---- */
 
+const struct work_pool *transcoder_pool(const struct transcoder *t)
+{
+	return lane_pool(t->lanes[0]);
+}
+
 void transcoder_status(const struct transcoder *t, struct buf *b)
 {
 	buf_addf(b, "{\"orchestrator\":\"%s\",\"joined\":%s,\"ready\":%s,\"draining\":%s,"

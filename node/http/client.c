@@ -200,7 +200,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return buf_add(&call->body, data, size * n) ? size * n : 0;
 }
 
-static bool is_http_url(const char *url)
+bool http_url_is_valid(const char *url)
 {
 	CURLU *u = curl_url();
 	char *scheme = NULL, *host = NULL;
@@ -232,19 +232,21 @@ static void set_options(CURL *e, struct http_call *call, const char *url, const 
 	curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)call->body.max);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "lpnode/" LP_VERSION);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
-	curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, json);
+	if (json)
+		curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, json);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, call);
 }
 
-struct http_call *http_post_json(struct http_client *c, const char *url, const char *json,
-				 uint64_t deadline_ms, size_t max_body, http_call_cb *cb, void *arg,
-				 struct err *err)
+/* json NULL: a GET. */
+static struct http_call *call_start(struct http_client *c, const char *url, const char *json,
+				    uint64_t deadline_ms, size_t max_body, http_call_cb *cb,
+				    void *arg, struct err *err)
 {
 	struct http_call *call;
 
-	if (!is_http_url(url)) {
+	if (!http_url_is_valid(url)) {
 		err_set(err, ERR_INVALID, "not a URL of http or https");
 		return NULL;
 	}
@@ -255,8 +257,9 @@ struct http_call *http_post_json(struct http_client *c, const char *url, const c
 		call->next->at = &call->next;
 	c->calls = call;
 	buf_init(&call->body, max_body);
-	call->headers = curl_slist_append(NULL, "Content-Type: application/json");
-	call->headers = curl_slist_append(call->headers, "Expect:");
+	call->headers = curl_slist_append(NULL, "Expect:");
+	if (json)
+		call->headers = curl_slist_append(call->headers, "Content-Type: application/json");
 	set_options(call->easy, call, url, json, deadline_ms);
 	if (curl_multi_add_handle(c->multi, call->easy) != CURLM_OK) {
 		free_call(call);
@@ -264,6 +267,19 @@ struct http_call *http_post_json(struct http_client *c, const char *url, const c
 		return NULL;
 	}
 	return call;
+}
+
+struct http_call *http_post_json(struct http_client *c, const char *url, const char *json,
+				 uint64_t deadline_ms, size_t max_body, http_call_cb *cb, void *arg,
+				 struct err *err)
+{
+	return call_start(c, url, json, deadline_ms, max_body, cb, arg, err);
+}
+
+struct http_call *http_get(struct http_client *c, const char *url, uint64_t deadline_ms,
+			   size_t max_body, http_call_cb *cb, void *arg, struct err *err)
+{
+	return call_start(c, url, NULL, deadline_ms, max_body, cb, arg, err);
 }
 
 /* ---- life ---- */

@@ -1,5 +1,6 @@
 #ifndef LP_NODE_HTTP_CLIENT_H
 #define LP_NODE_HTTP_CLIENT_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -23,6 +24,11 @@ typedef void http_call_cb(void *arg, int status, const uint8_t *body, size_t len
 struct http_call *http_post_json(struct http_client *c, const char *url, const char *json,
 				 uint64_t deadline_ms, size_t max_body, http_call_cb *cb, void *arg,
 				 struct err *err);
+/* GET, otherwise the same. */
+struct http_call *http_get(struct http_client *c, const char *url, uint64_t deadline_ms,
+			   size_t max_body, http_call_cb *cb, void *arg, struct err *err);
+/* Would they take it?  Known schemes, a host; the name is not looked up. */
+bool http_url_is_valid(const char *url);
 void http_call_cancel(struct http_call *call);
 
 #endif

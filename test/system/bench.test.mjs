@@ -140,6 +140,10 @@ test('auto searches, and recommends a number it has tried', async (t) => {
 		.map((m) => [Number(m[1]), Number(m[2])]);
 	const best = Math.max(...tried.filter(([, r]) => r <= 0.8).map(([n]) => n));
 
+	if (tried[0][1] > 0.8) {	// a machine with a lot else to do
+		assert.match(end.stderr, /^no recommendation: this machine does not keep up with one session$/m);
+		return;
+	}
 	assert.equal(Number(/^recommended -maxSessions (\d+)$/m.exec(end.stderr)[1]), best);
 	assert.ok(tried.some(([n, r]) => n === best + 1 && r > 0.8), 'one more was too many');
 	assert.equal(value(end.stderr, 'Concurrent Sessions'), String(best));

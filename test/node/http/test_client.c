@@ -65,6 +65,13 @@ static void on_later(void *arg, struct http_req *r)
 	http_req_on_close(r, on_gone, NULL);
 }
 
+static void on_get(void *arg, struct http_req *r)
+{
+	snprintf(got_type, sizeof(got_type), "%s", http_req_header(r, "Content-Type") ?: "none");
+	snprintf(got_path, sizeof(got_path), "%s", http_req_path(r));
+	http_reply(r, 200, "application/json", "[7]", 3);
+}
+
 static void on_answer(void *arg, int status, const uint8_t *body, size_t len, const struct err *err)
 {
 	struct result *res = arg;
@@ -89,6 +96,7 @@ static struct http_client *start(struct env *e)
 {
 	env_start(e, NULL);
 	http_route(e->s, "POST", "/hook/*x", on_hook, NULL);
+	http_route(e->s, "GET", "/get", on_get, NULL);
 	http_route(e->s, "POST", "/redirect", on_redirect, NULL);
 	http_route(e->s, "POST", "/large", on_large, NULL);
 	http_route(e->s, "POST", "/large-chunked", on_large, e);
@@ -285,10 +293,29 @@ static void the_client_may_be_freed_in_its_callback(void **state)
 	assert_false(res.done);
 }
 
+static void a_get_has_no_body(void **state)
+{
+	struct env e;
+	struct http_client *c = start(&e);
+	struct result res = { 0 };
+	char url[200];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/get", e.port);
+	assert_non_null(http_get(c, url, 5000, 1000, on_answer, &res, NULL));
+	wait_for_true(&e, &res.done);
+	assert_int_equal(res.status, 200);
+	assert_string_equal(res.body, "[7]");
+	assert_string_equal(got_path, "/get");
+	assert_string_equal(got_type, "none");
+	assert_null(http_get(c, "ftp://a/", 5000, 1000, on_answer, &res, NULL));
+	stop(&e, c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(post_sends_json_and_brings_the_answer),
+		cmocka_unit_test(a_get_has_no_body),
 		cmocka_unit_test(redirects_are_answers),
 		cmocka_unit_test(an_answer_over_the_limit_fails),
 		cmocka_unit_test(a_silent_server_is_a_timeout),
