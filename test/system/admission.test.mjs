@@ -12,7 +12,7 @@ parallel(3);
 
 /* The test ladder takes (256x144 + 320x180) x 30 = 2.8 million pixels a second, and four
  * fifths of a capacity are sold: 5 million carry one stream. */
-const FOR_ONE = ['-capacity', '5000000', '-workers', '2'];
+const FOR_ONE = ['-capacity', '5000000'];
 
 const has = (b, name) => until(`${name} has renditions`, async () =>
 	(await b.stream(name))?.renditions.every((r) => r.segments > 0), 20000 * slow, 100);

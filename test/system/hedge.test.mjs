@@ -17,7 +17,7 @@ async function orchestrators(t, count) {
 	const list = [];
 
 	for (let i = 0; i < count; i++)
-		list.push(await Node.start(t, { roles: 'orchestrator', args: ['-capacity', '200000000', '-workers', '2'] }));
+		list.push(await Node.start(t, { roles: 'orchestrator', args: ['-workers', '2'] }));
 	return list;
 }
 

@@ -11,7 +11,7 @@ import { Shaper } from './lib/shaper.mjs';
 
 parallel(2);
 
-const TRANSCODER = ['-capacity', '200000000', '-workers', '2'];
+const TRANSCODER = ['-workers', '2'];
 
 /* The source has every frame that was published, whatever became of its renditions. */
 async function sourceIsWhole(rec, file) {

@@ -6,8 +6,7 @@ import { Node } from './node.mjs';
 import { slow, until } from './harness.mjs';
 
 const liarTool = path.join(process.env.LPTOOLS || 'build/test/tools', 'liar_transcoder');
-/* Not measured: that costs time, and the tests' machine is busy. */
-const TRANSCODER_ARGS = ['-capacity', '200000000', '-workers', '2'];
+const TRANSCODER_ARGS = ['-workers', '2'];
 let nSecrets = 0;
 
 export function writeSecret(t, text = `a secret of a farm ${Math.random()}`) {
@@ -37,10 +36,8 @@ export class Farm {
 
 	/* One that has not necessarily joined when this returns. */
 	async startTranscoder(args = [], secret = this.secret) {
-		const own = args.includes('-capacity') ? [] : this.opts.transcoderArgs || TRANSCODER_ARGS;
-
-		return Node.start(this.t, { roles: 'transcoder',
-			args: ['-orchAddr', this.orch.addr.peer, '-orchSecret', secret, ...own, ...args] });
+		return Node.start(this.t, { roles: 'transcoder', args: ['-orchAddr', this.orch.addr.peer, '-orchSecret', secret,
+			...TRANSCODER_ARGS, ...this.opts.transcoderArgs || [], ...args] });
 	}
 
 	/* One that has: node.address is what it proved. */

@@ -26,6 +26,7 @@ const ROLES = {
 const INGESTS = ['all', 'broadcaster'];
 const LISTENS = ['all', 'orchestrator', 'dispatcher'];
 const WORKS = ['all', 'orchestrator', 'transcoder'];
+const CAPACITY = '200000000';	// encoded pixels a second that a transcoder offers
 let nodeCount = 0;
 
 export class Node {
@@ -73,6 +74,9 @@ export class Node {
 		}
 		if (LISTENS.includes(roles))
 			a.push('-listenAddr', '127.0.0.1:0');
+		// Measuring costs seconds, and on a busy machine finds anything.
+		if (WORKS.includes(roles) && !args.includes('-capacity'))
+			a.push('-capacity', CAPACITY);
 		if (!args.includes('-preset'))
 			a.push('-preset', 'ultrafast');
 		return [...a, ...args];
