@@ -37,8 +37,8 @@ struct job {
 	size_t len;
 	struct work_rendition last;
 	size_t n_renditions;
-	char *pieces[PROFILES_MAX];	/* passed on so far */
-	size_t n_pieces, pieces_len[PROFILES_MAX];
+	char *pieces[PROFILES_MAX];	/* passed on so far, NUL-terminated */
+	size_t n_pieces, pieces_len[PROFILES_MAX], pieces_cap[PROFILES_MAX];
 	bool has_piece;
 	bool ended;
 	unsigned order;		/* the how manieth to end, from 1 */
@@ -124,7 +124,10 @@ static inline void job_on_piece(void *arg, size_t index, const uint8_t *data, si
 	struct job *j = arg;
 
 	assert_false(j->ended);
-	j->pieces[index] = realloc(j->pieces[index], j->pieces_len[index] + len + 1);
+	while (j->pieces_cap[index] < j->pieces_len[index] + len + 1) {
+		j->pieces_cap[index] = 2 * j->pieces_cap[index] + 1000;
+		j->pieces[index] = realloc(j->pieces[index], j->pieces_cap[index]);
+	}
 	memcpy(j->pieces[index] + j->pieces_len[index], data, len);
 	j->pieces_len[index] += len;
 	j->pieces[index][j->pieces_len[index]] = 0;
