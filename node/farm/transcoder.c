@@ -71,6 +71,7 @@ static void on_tick(uv_timer_t *timer)
 {
 	struct transcoder *t = timer->data;
 
+	lanes_tick(t);
 	if (!t->ready) {
 		wait_until_ready(t);
 		return;
