@@ -552,8 +552,7 @@ static inline void job_feed(struct job *j, size_t from, size_t to)
 
 static inline void job_end(struct job *j, uint32_t deadline_ms)
 {
-	struct farm_source src = { .duration_ms = 2000, .n_video = N_FRAMES,
-				   .deadline_ms = deadline_ms };
+	struct farm_source src = { .duration_ms = 2000, .deadline_ms = deadline_ms };
 
 	farm_task_end(j->t, &src);
 }
