@@ -41,7 +41,8 @@ static void describe(struct transcoder *t)
 	size_t n;
 
 	cpu_model(model, sizeof(model));
-	n = (size_t)snprintf(t->hardware, sizeof(t->hardware), "%u cores", t->cores);
+	n = (size_t)snprintf(t->hardware, sizeof(t->hardware), "%u core%s", t->cores,
+			     t->cores == 1 ? "" : "s");
 	if (model[0])
 		snprintf(t->hardware + n, sizeof(t->hardware) - n, ", %s", model);
 }
