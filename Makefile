@@ -8,7 +8,7 @@ VERSION := 0.1.0
 CC ?= gcc
 OPT ?= $(if $(SAN),-O1,-O2)
 PKGS := libuv libsodium libsecp256k1 openssl nettle jansson libprotobuf-c libcurl libseccomp
-AV_PKGS := libavformat libavcodec libswscale libavutil
+AV_PKGS := libavfilter libavformat libavcodec libswscale libavutil
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
 	-Wformat=2 -Wno-format-nonliteral -Wno-unused-parameter $(if $(WERROR),-Werror)
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-clash-protection)
@@ -20,7 +20,7 @@ LP_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LIBS = $(shell pkg-config --libs $(PKGS) $(AV_PKGS) 2>/dev/null) -lpthread -lm
 
 # Each folder is one archive; what it may use stands to its right.
-ROOMS := base media/wire media/av protocol node/http node/peer node/work node/farm node/ingest node
+ROOMS := base media/wire media/av protocol node/http node/peer node/work node/farm node/ingest node/bench node
 libs_base := base
 libs_media/wire := media/wire base
 libs_media/av := media/av media/wire base
@@ -30,14 +30,15 @@ libs_node/ingest := node/ingest media/wire base
 libs_node/peer := node/peer protocol proto base
 libs_node/work := node/work media/av media/wire protocol proto base
 libs_node/farm := node/farm node/peer node/work media/av media/wire protocol proto base
-libs_node := node node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
+libs_node/bench := node/bench node/work media/av media/wire protocol proto base
+libs_node := node node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
 
 archive = $(BUILD)/lib$(subst /,-,$(1)).a
 archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))
 objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 
 all: $(BUILD)/lpnode web
-.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench help clean docs unit-tests test-tools
+.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench soak help clean docs unit-tests test-tools
 
 # ---- generated and foreign code: our warnings are not for it ----
 $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
@@ -149,6 +150,9 @@ bench:
 	$(MAKE) -j2 all test-tools
 	scripts/bench.sh
 
+soak: all
+	scripts/soak.sh
+
 docs: $(BUILD)/lpnode
 	scripts/gen_docs.sh $(BUILD)/lpnode
 
@@ -165,6 +169,7 @@ help:
 	@echo "make check-system  system tests only"
 	@echo "make fuzz       build the libFuzzer targets; FUZZ_SECONDS=60 runs each"
 	@echo "make bench      measure against ffmpeg, nginx and nginx-rtmp"
+	@echo "make soak       a farm for SOAK_SECONDS (3600): fails when a process grows"
 	@echo "make docs       regenerate the option tables in docs/operators.md"
 	@echo "SAN=address,undefined or SAN=thread picks a sanitizer build folder"
 

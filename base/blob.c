@@ -8,22 +8,8 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/mem.h"
-
-static int write_all(int fd, const uint8_t *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 int blob_writer_open(struct blob_writer *w, struct err *err)
 {
@@ -36,7 +22,7 @@ int blob_writer_open(struct blob_writer *w, struct err *err)
 
 int blob_writer_add(struct blob_writer *w, const void *data, size_t len, struct err *err)
 {
-	if (write_all(w->fd, data, len) < 0)
+	if (fd_write_all(w->fd, data, len) < 0)
 		return err_set(err, ERR_IO, "memfd of %zu bytes: %s", w->len + len, strerror(errno));
 	w->len += len;
 	return 0;

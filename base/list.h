@@ -44,6 +44,14 @@ static inline void list_add_tail(struct list *l, struct list_node *n)
 	l->head.prev = n;
 }
 
+static inline void list_add_head(struct list *l, struct list_node *n)
+{
+	n->next = l->head.next;
+	n->prev = &l->head;
+	l->head.next->prev = n;
+	l->head.next = n;
+}
+
 static inline void list_remove(struct list_node *n)
 {
 	n->prev->next = n->next;

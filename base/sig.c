@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/hex.h"
 #include "base/secret.h"
 
@@ -179,21 +180,6 @@ static struct sig_key *load_key(int dir_fd, const char *name, const char *path, 
 	return k;
 }
 
-static int write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Give tmp its name for good.  Whoever comes second gets EEXIST, so that two
  * processes started together end up with one key. */
 static int publish(int dir_fd, const char *tmp, const char *name)
@@ -225,7 +211,7 @@ static int create_key_file(int dir_fd, const char *name, const struct sig_key *k
 	text = secret_alloc(KEY_FILE_LEN + 1);
 	hex_fmt(text, k->secret, 32);
 	text[64] = '\n';
-	rc = write_all(fd, text, KEY_FILE_LEN);
+	rc = fd_write_all(fd, text, KEY_FILE_LEN);
 	secret_free(text);
 	if (rc == 0)
 		rc = fsync(fd);

@@ -12,9 +12,31 @@
 #include "base/mem.h"
 #include "base/opt.h"
 #include "base/secret.h"
+#include "cmd/bench.h"
 #include "cmd/options.h"
 #include "node/node.h"
+#include "node/work/gpuprobe.h"
 #include "node/work/pool.h"
+
+/* What `lpnode NAME ...` does instead of running a node.  main gets the arguments from
+ * NAME on and returns the exit code. */
+static const struct subcommand {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *help;
+} subcommands[] = {
+	{ "bench", bench_main, "how many streams this machine transcodes at once" },
+};
+
+static const struct subcommand *find_subcommand(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
+		if (strcmp(subcommands[i].name, name) == 0)
+			return &subcommands[i];
+	return NULL;
+}
 
 static int usage(const struct err *err)
 {
@@ -49,9 +71,15 @@ static void default_datadir(struct config *c)
 
 static void print_help(void)
 {
+	size_t i;
+
 	printf("lpnode: a decentralized live video network in one program.\n\n"
 	       "usage: lpnode -broadcaster [-orchestrator -transcoder] [FLAGS]\n"
 	       "each flag also as LP_NAME in the environment, or as NAME VALUE in -config FILE\n");
+	printf("\nor: lpnode COMMAND [FLAGS], with --help for its flags\n");
+	for (i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
+		printf("  %-26s  %s\n", subcommands[i].name, subcommands[i].help);
+	printf("\n");
 	opt_print_help(stdout, lpnode_opts, n_lpnode_opts);
 }
 
@@ -81,12 +109,18 @@ static int run(struct config *c, struct err *err)
 int main(int argc, char **argv)
 {
 	extern char **environ;
+	const struct subcommand *sub;
 	struct config c = { 0 };
 	struct err err = { 0 };
 	int rc;
 
 	if (argc > 1 && strcmp(argv[1], WORK_ZYGOTE_ARG) == 0)
 		return work_zygote_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], GPU_PROBE_ARG) == 0)
+		return gpu_probe_main(argc, argv);
+	sub = argc > 1 ? find_subcommand(argv[1]) : NULL;
+	if (sub)
+		return sub->main(argc - 1, argv + 1);
 	secret_process_init();
 	if (opt_parse(lpnode_opts, n_lpnode_opts, &c, argc, argv, environ, NULL, &err) < 0)
 		return usage(&err);

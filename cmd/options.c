@@ -10,7 +10,7 @@ const struct opt lpnode_opts[] = {
 	{ "orchestrator", OPT_BOOL, AT(node.orchestrator), "false", 0, 0, "Roles", NULL,
 	  "take transcoding work from broadcasters" },
 	{ "transcoder", OPT_BOOL, AT(node.transcoder), "false", 0, 0, "Roles", NULL,
-	  "do the work in local worker processes" },
+	  "do the work: for the orchestrator in this process, or for the one at -orchAddr" },
 
 	{ "rtmpAddr", OPT_STRING, AT(node.rtmp_addr), "127.0.0.1:1935", 0, 0, "Addresses", "HOST:PORT",
 	  "where encoders publish and players play RTMP" },
@@ -50,18 +50,38 @@ const struct opt lpnode_opts[] = {
 	  "how much of a live stream its playlists list" },
 
 	{ "orchAddr", OPT_STRING, AT(node.orch_addr), NULL, 0, 0, "Transcoding", "HOST:PORT,...",
-	  "orchestrators a broadcaster uses" },
+	  "orchestrators a broadcaster uses, or the one a transcoder works for; "
+	  "0xADDRESS@HOST:PORT says who must answer there" },
+	{ "orchWebhookUrl", OPT_STRING, AT(node.orch_webhook_url), NULL, 0, 0, "Transcoding", "URL",
+	  "more orchestrators: a JSON array of {\"address\"}, read again each minute" },
 	{ "transcodingOptions", OPT_STRING, AT(node.transcoding_options), NULL, 0, 0, "Transcoding",
 	  "PRESETS|FILE", "renditions: presets such as P240p30fps16x9,P360p30fps16x9, or a JSON "
 	  "file; without it 240p0, 360p0, 480p0, 720p0" },
 	{ "preset", OPT_STRING, AT(node.preset), "superfast", 0, 0, "Transcoding", "NAME",
 	  "x264 preset, ultrafast to medium" },
-	{ "maxSessions", OPT_UINT, AT(node.max_sessions), "10", 1, 10000, "Transcoding", "N",
-	  "streams an orchestrator transcodes at once" },
+	{ "maxSessions", OPT_STRING, AT(node.max_sessions), "auto", 0, 0, "Transcoding", "N|auto",
+	  "streams an orchestrator transcodes at once; auto: as many as its transcoders carry "
+	  "in real time" },
 	{ "workers", OPT_UINT, AT(node.workers), "0", 0, 256, "Transcoding", "N",
-	  "worker processes at once; 0: one a core" },
+	  "worker processes of a transcoder; 0: two a core, at least 4" },
+	{ "capacity", OPT_UINT, AT(node.capacity), "0", 0, 0, "Transcoding", "PIXELS",
+	  "encoded pixels a second that a transcoder offers; 0: measured at start" },
 	{ "maxPixels", OPT_UINT, AT(node.max_pixels), "9437184", 65536, 67108864, "Transcoding", "N",
 	  "largest picture a worker decodes, in pixels (4096x2304)" },
+
+	{ "orchSecret", OPT_STRING, AT(node.orch_secret), NULL, 0, 0, "Farm", "FILE",
+	  "secret that an orchestrator and its transcoders share, at least 16 characters" },
+	{ "orchEthAddr", OPT_STRING, AT(node.orch_eth_addr), NULL, 0, 0, "Farm", "ADDRESS",
+	  "who must answer at a transcoder's -orchAddr; without it whoever answers first, "
+	  "from then on" },
+	{ "nvidia", OPT_STRING, AT(node.nvidia), NULL, 0, 0, "Farm", "N,...|all",
+	  "NVIDIA devices that a transcoder uses" },
+	{ "vaapi", OPT_STRING, AT(node.vaapi), NULL, 0, 0, "Farm", "DEV,...|all",
+	  "VAAPI devices, such as /dev/dri/renderD128" },
+	{ "qsv", OPT_STRING, AT(node.qsv), NULL, 0, 0, "Farm", "DEV,...|all",
+	  "Intel Quick Sync devices, such as /dev/dri/renderD128" },
+	{ "gpuSessions", OPT_UINT, AT(node.gpu_sessions), "0", 0, 1000, "Farm", "N",
+	  "renditions at once on each device; 0: as many as it took when it was tried" },
 
 	{ "datadir", OPT_STRING, AT(node.datadir), NULL, 0, 0, "Node", "DIR",
 	  "keys and state; without it ~/.lpnode" },

@@ -9,11 +9,11 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "node/http/client.h"
-#include "node/json.h"
 #include "node/stats.h"
 
 #define KEYS_FILE_MAX (1u << 20)

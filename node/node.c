@@ -26,9 +26,14 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/sig.h"
+#include "media/av/gpu.h"
 #include "media/av/ladder.h"
+#include "node/admin.h"
 #include "node/auth.h"
 #include "node/broadcaster.h"
+#include "node/farm/farm.h"
+#include "node/farm/join.h"
+#include "node/farm/transcoder.h"
 #include "node/hls.h"
 #include "node/http/client.h"
 #include "node/http/server.h"
@@ -53,6 +58,8 @@
 #define KEEP_ENDED_MS 60000
 #define PUSH_IDLE_MS 60000
 #define ROLES_MAX 4
+#define PROBE_WORKERS 2
+#define DEVICES_AT_MOST 16
 
 enum phase {
 	PHASE_RUNNING,
@@ -74,6 +81,8 @@ struct node {
 	char *token;
 	const char *roles[ROLES_MAX + 1];
 	char *evidence_path;
+	char devices[DEVICES_AT_MOST][80];
+	const char *device_names[DEVICES_AT_MOST + 1];
 	struct profile_list profiles;
 	struct stats stats;
 	struct status status;
@@ -81,8 +90,10 @@ struct node {
 	struct sig_key *key;
 	struct signer *signer;
 	struct peer_ctx *peers;
-	struct work_pool *pool;		/* transcodes; a broadcaster alone: probes and remuxes */
-	struct work_pool *probe;	/* for those, where pool may be busy for seconds */
+	struct work_pool *probe;	/* a broadcaster's: first frames of foreign work, remuxes */
+	struct farm_secret *secret;
+	struct transcoder *transcoder;
+	struct farm *farm;
 	struct tc *tc;
 	struct orchestrator *orch;
 	struct http_client *client;
@@ -93,76 +104,6 @@ struct node {
 	struct http_server *http, *https, *cli;
 	struct push *push[2];
 };
-
-/* ---- options ---- */
-
-bool addr_is_loopback(const char *a)
-{
-	return strncmp(a, "127.", 4) == 0 || strncmp(a, "localhost:", 10) == 0 ||
-		strncmp(a, "[::1]:", 6) == 0;
-}
-
-static int check_roles(const struct node_opts *o, struct err *err)
-{
-	bool b = o->broadcaster || o->gateway;
-
-	if (!b && !o->orchestrator && !o->transcoder)
-		return err_set(err, ERR_INVALID, "no role: give -broadcaster, -orchestrator -transcoder, "
-			       "or all three (see lpnode --help)");
-	if (o->transcoder && !o->orchestrator)
-		return err_set(err, ERR_INVALID, "-transcoder: give -orchestrator too "
-			       "(a transcoder apart from its orchestrator is not there yet)");
-	if (o->orchestrator && !o->transcoder)
-		return err_set(err, ERR_INVALID, "-orchestrator: give -transcoder too "
-			       "(an orchestrator without own workers is not there yet)");
-	if (o->orch_addr && !b)
-		return err_set(err, ERR_INVALID, "-orchAddr: only a -broadcaster uses orchestrators");
-	if (o->service_addr && !o->orchestrator)
-		return err_set(err, ERR_INVALID, "-serviceAddr: only an -orchestrator is told to others");
-	return 0;
-}
-
-/* Publishing and watching are different rights: nobody publishes to the world by
- * accident. */
-static int check_public(const struct node_opts *o, struct err *err)
-{
-	bool guarded = o->publish_keys || o->auth_webhook_url;
-
-	if (guarded || (!o->broadcaster && !o->gateway))
-		return 0;
-	if (!addr_is_loopback(o->rtmp_addr))
-		return err_set(err, ERR_INVALID, "-rtmpAddr %s is public, anybody could publish: give "
-			       "-publishKeys FILE or -authWebhookUrl URL", o->rtmp_addr);
-	if (o->http_ingest && !addr_is_loopback(o->http_addr))
-		return err_set(err, ERR_INVALID, "-httpAddr %s is public and takes pushes: give "
-			       "-publishKeys FILE, -authWebhookUrl URL or -httpIngest=false",
-			       o->http_addr);
-	if (o->http_ingest && o->https_addr && !addr_is_loopback(o->https_addr))
-		return err_set(err, ERR_INVALID, "-httpsAddr %s is public and takes pushes: give "
-			       "-publishKeys FILE, -authWebhookUrl URL or -httpIngest=false",
-			       o->https_addr);
-	return 0;
-}
-
-int node_check_opts(const struct node_opts *o, struct err *err)
-{
-	if (check_roles(o, err) < 0 || check_public(o, err) < 0)
-		return -1;
-	if (o->https_addr && (!o->tls_cert || !o->tls_key))
-		return err_set(err, ERR_INVALID, "-httpsAddr: give -tlsCert FILE and -tlsKey FILE too");
-	if (!o->https_addr && (o->tls_cert || o->tls_key))
-		return err_set(err, ERR_INVALID, "-tlsCert and -tlsKey: give -httpsAddr HOST:PORT too");
-	if (!addr_is_loopback(o->cli_addr) && !o->cli_token_file)
-		return err_set(err, ERR_INVALID, "-cliAddr %s is public: give -cliTokenFile FILE",
-			       o->cli_addr);
-	if (strcmp(o->publish_conflict, "reject") != 0 && strcmp(o->publish_conflict, "replace") != 0)
-		return err_set(err, ERR_INVALID, "-publishConflict=%s: give reject or replace",
-			       o->publish_conflict);
-	if (!preset_is_known(o->preset))
-		return err_set(err, ERR_INVALID, "-preset=%s: give an x264 preset from ultrafast to "
-			       "medium, such as superfast", o->preset);
-	return 0;
-}
 
 /* ---- what stands before the loop ---- */
 
@@ -252,49 +193,145 @@ static int self_test(struct err *err)
 
 /* ---- start ---- */
 
-static int start_workers(struct node *n, struct err *err)
+#ifdef LP_SANITIZED
+#define CONFINE false
+#else
+#define CONFINE true
+#endif
+
+/* Behind a transcode of seconds in one queue, a probe of milliseconds would miss its
+ * deadline: it has workers of its own. */
+static int start_probe(struct node *n, struct err *err)
 {
 	struct work_opts w = {
-		.n_workers = (unsigned)n->o->workers, .max_queue = 256,
-		.max_pixels = n->o->max_pixels, .idle_ms = 5000,
-#ifndef LP_SANITIZED
-		.confine = true,
-#endif
+		.n_workers = PROBE_WORKERS, .max_queue = 256, .max_pixels = n->o->max_pixels,
+		.idle_ms = 5000, .confine = CONFINE,
 	};
 
-	n->pool = work_pool_new(&n->loop, &w, err);
-	if (!n->pool)
-		return err_wrap(err, "workers");
-	n->probe = n->pool;
-	if (!n->o->transcoder || !n->o->orch_addr)
-		return 0;
-	w.n_workers = 1;
 	n->probe = work_pool_new(&n->loop, &w, err);
-	return n->probe ? 0 : err_wrap(err, "probe worker");
+	return n->probe ? 0 : err_wrap(err, "probe workers");
+}
+
+/* -nvidia, -vaapi and -qsv as one list of names. */
+static int list_devices(struct node *n, struct err *err)
+{
+	const struct { enum gpu_kind kind; const char *spec, *flag; } kinds[] = {
+		{ GPU_NVIDIA, n->o->nvidia, "-nvidia" }, { GPU_VAAPI, n->o->vaapi, "-vaapi" },
+		{ GPU_QSV, n->o->qsv, "-qsv" },
+	};
+	size_t i, k, n_names = 0;
+	int got;
+
+	for (k = 0; k < 3; k++) {
+		if (!kinds[k].spec)
+			continue;
+		got = gpu_list(kinds[k].kind, kinds[k].spec, NULL, n->devices + n_names,
+			       DEVICES_AT_MOST - n_names, err);
+		if (got < 0)
+			return err_wrap(err, "%s %.80s", kinds[k].flag, kinds[k].spec);
+		n_names += (size_t)got;
+	}
+	for (i = 0; i < n_names; i++)
+		n->device_names[i] = n->devices[i];
+	return 0;
+}
+
+static int start_transcoder(struct node *n, struct err *err)
+{
+	struct transcoder_opts to = {
+		.slots = (unsigned)n->o->workers, .devices = n->device_names,
+		.device_sessions = (unsigned)n->o->gpu_sessions, .max_pixels = n->o->max_pixels,
+		.capacity = n->o->capacity, .confine = CONFINE,
+		.codec_profile = ladder_codec_profile(),
+	};
+
+	if (list_devices(n, err) < 0)
+		return -1;
+	n->transcoder = transcoder_new(&n->loop, &to, err);
+	return n->transcoder ? 0 : err_wrap(err, "transcoder");
+}
+
+/* The orchestrator it works for is elsewhere. */
+static int join_farm(struct node *n, struct err *err)
+{
+	struct eth_addr expect;
+	char *pins;
+	int rc;
+
+	if (n->o->orch_eth_addr && eth_addr_parse(&expect, n->o->orch_eth_addr, err) < 0)
+		return err_wrap(err, "-orchEthAddr");
+	pins = xasprintf("%s/known_orchestrators", n->o->datadir);
+	rc = transcoder_join(n->transcoder, n->peers, n->o->orch_addr,
+			     n->o->orch_eth_addr ? &expect : NULL, n->secret, pins, err);
+	free(pins);
+	return rc < 0 ? err_wrap(err, "-orchAddr") : 0;
+}
+
+/* Roles in one process talk by the same wire, over a socketpair. */
+static int make_pair(int fd[2], struct err *err)
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0)
+		return 0;
+	return err_set(err, ERR_IO, "socketpair: %s", strerror(errno));
+}
+
+static int join_own_farm(struct node *n, struct err *err)
+{
+	int fd[2];
+
+	if (make_pair(fd, err) < 0)
+		return -1;
+	if (farm_attach(n->farm, n->peers, fd[1], err) < 0) {
+		close(fd[0]);
+		return -1;
+	}
+	return transcoder_attach(n->transcoder, n->peers, fd[0], err);
 }
 
 static int start_orchestrator(struct node *n, struct err *err)
 {
+	struct farm_opts fo = {
+		.secret = n->secret, .codec_profile = ladder_codec_profile(), .max_queue = 256,
+		.max_pixels = n->o->max_pixels,
+	};
 	struct orchestrator_opts oo = {
-		.max_sessions = (unsigned)n->o->max_sessions, .max_inflight = 4,
-		.codec_profile = ladder_codec_profile(),
+		.max_inflight = 4, .codec_profile = ladder_codec_profile(),
 	};
 
+	n->farm = farm_new(&n->loop, &fo);
+	if (n->transcoder && join_own_farm(n, err) < 0)
+		return err_wrap(err, "own transcoder");
+	if (max_sessions_parse(n->o->max_sessions, &oo.max_sessions, err) < 0)
+		return -1;
 	n->evidence_path = xasprintf("%s/evidence.jsonl", n->o->datadir);
 	oo.evidence_path = n->evidence_path;
-	n->orch = orchestrator_new(&n->loop, n->peers, n->pool, n->signer, &n->stats, &oo);
+	n->orch = orchestrator_new(&n->loop, n->peers, n->farm, n->signer, &n->stats, &oo);
 	if (orchestrator_listen(n->orch, n->o->listen_addr, err) < 0)
 		return err_wrap(err, "-listenAddr %s", n->o->listen_addr);
 	return 0;
 }
 
-/* Roles in one process talk by the same wire, over a socketpair. */
+/* Transcoder, farm, orchestrator: whichever of them this node is. */
+static int start_work(struct node *n, struct err *err)
+{
+	if (n->o->orch_secret) {
+		n->secret = farm_secret_load(n->o->orch_secret, err);
+		if (!n->secret)
+			return err_wrap(err, "-orchSecret %.100s", n->o->orch_secret);
+	}
+	if (n->o->transcoder && start_transcoder(n, err) < 0)
+		return -1;
+	if (n->o->orchestrator)
+		return start_orchestrator(n, err);
+	return n->transcoder ? join_farm(n, err) : 0;
+}
+
 static int join_local(struct node *n, struct err *err)
 {
 	int fd[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) < 0)
-		return err_set(err, ERR_IO, "socketpair: %s", strerror(errno));
+	if (make_pair(fd, err) < 0)
+		return -1;
 	if (orchestrator_attach(n->orch, fd[1], err) < 0) {
 		close(fd[0]);
 		return -1;
@@ -309,6 +346,8 @@ static int add_orchestrators(struct node *n, struct err *err)
 
 	if (n->orch && join_local(n, err) < 0)
 		return err_wrap(err, "own orchestrator");
+	if (n->o->orch_webhook_url && tc_set_webhook(n->tc, n->client, n->o->orch_webhook_url, err) < 0)
+		return err_wrap(err, "-orchWebhookUrl");
 	if (!n->o->orch_addr)
 		return 0;
 	list = xstrdup(n->o->orch_addr);
@@ -352,11 +391,13 @@ static int start_broadcaster(struct node *n, struct err *err)
 	enum publish_conflict conflict = strcmp(n->o->publish_conflict, "replace") == 0 ?
 		CONFLICT_REPLACE : CONFLICT_REJECT;
 
+	if (start_probe(n, err) < 0)
+		return -1;
 	n->tc = tc_new(&n->loop, n->peers, n->signer, n->probe, &n->stats);
+	if (n->o->auth_webhook_url || n->o->orch_webhook_url)
+		n->client = http_client_new(&n->loop);
 	if (add_orchestrators(n, err) < 0)
 		return -1;
-	if (n->o->auth_webhook_url)
-		n->client = http_client_new(&n->loop);
 	n->auth = auth_new(n->client, n->o->publish_keys, n->o->auth_webhook_url, &n->stats, err);
 	if (!n->auth)
 		return -1;
@@ -390,7 +431,8 @@ static void fill_status(struct node *n)
 	n->status = (struct status){
 		.roles = n->roles, .started_ms = clock_mono_ms(), .stats = &n->stats,
 		.lives = n->lives, .broadcaster = n->bc, .tc = n->tc, .orchestrator = n->orch,
-		.pool = n->pool, .peers = n->peers, .http = { n->http, n->https },
+		.farm = n->farm, .transcoder = n->transcoder,
+		.pool = n->transcoder ? transcoder_pool(n->transcoder) : n->probe, .peers = n->peers, .http = { n->http, n->https },
 		.token = n->token,
 	};
 }
@@ -448,14 +490,31 @@ static void name_roles(struct node *n)
 
 static void close_all(struct node *n);
 
-/* Everything listens; work can be done when the first worker has warmed up. */
+/* Workers are warm, and the orchestrator knows its own transcoder. */
+static bool can_work(const struct node *n)
+{
+	struct work_pool_stats w;
+	struct farm_room room;
+
+	if (n->probe) {
+		work_pool_stats(n->probe, &w);
+		if (w.n_up == 0)
+			return false;
+	}
+	if (n->transcoder && !transcoder_is_ready(n->transcoder))
+		return false;
+	if (!n->farm || !n->transcoder)
+		return true;
+	farm_room(n->farm, &room);
+	return room.n_members > 0;
+}
+
+/* Everything listens; "ready" is said when work can be done. */
 static void on_warm_tick(uv_timer_t *t)
 {
 	struct node *n = t->data;
-	struct work_pool_stats w;
 
-	work_pool_stats(n->pool, &w);
-	if (w.n_up == 0 && clock_mono_ms() - n->started_ms < WARM_MAX_MS)
+	if (!can_work(n) && clock_mono_ms() - n->started_ms < WARM_MAX_MS)
 		return;
 	uv_timer_stop(t);
 	n->rc = write_addresses(n, &n->err);
@@ -481,9 +540,7 @@ static int start_all(struct node *n, struct err *err)
 		return err_wrap(err, "node key");
 	n->signer = signer_new(n->key, &domain);
 	n->peers = peer_ctx_new(&n->loop, n->key, signer_domain(n->signer), "lpnode/" LP_VERSION);
-	if (start_workers(n, err) < 0)
-		return -1;
-	if (o->orchestrator && start_orchestrator(n, err) < 0)
+	if (start_work(n, err) < 0)
 		return -1;
 	if ((o->broadcaster || o->gateway) && start_broadcaster(n, err) < 0)
 		return -1;
@@ -495,6 +552,7 @@ static int start_all(struct node *n, struct err *err)
 	if (n->https)
 		add_http_routes(n, n->https, &n->push[1]);
 	status_admin_routes(n->cli, &n->status);
+	admin_routes(n->cli, &n->status);
 	n->started_ms = clock_mono_ms();
 	uv_timer_start(&n->warm, on_warm_tick, 1, WARM_POLL_MS);
 	return 0;
@@ -525,6 +583,8 @@ static void close_all(struct node *n)
 	push_close(n->push[0]);
 	push_close(n->push[1]);
 	n->status.pool = NULL;
+	n->status.farm = NULL;
+	n->status.transcoder = NULL;
 	for (i = 0; i < 3; i++)
 		if (http[i])
 			http_server_close(http[i], HTTP_DRAIN_MS, NULL, NULL);
@@ -535,10 +595,12 @@ static void close_all(struct node *n)
 		tc_close(n->tc);
 	if (n->orch)
 		orchestrator_close(n->orch);
-	if (n->probe && n->probe != n->pool)
+	if (n->farm)
+		farm_close(n->farm);
+	if (n->transcoder)
+		transcoder_close(n->transcoder);
+	if (n->probe)
 		work_pool_close(n->probe, NULL, NULL);
-	if (n->pool)
-		work_pool_close(n->pool, NULL, NULL);
 	if (n->client)
 		http_client_free(n->client, NULL, NULL);
 }
@@ -547,7 +609,8 @@ static void on_drain_tick(uv_timer_t *t)
 {
 	struct node *n = t->data;
 	bool idle = (!n->lives || lives_are_idle(n->lives)) &&
-		(!n->orch || orchestrator_is_idle(n->orch));
+		(!n->orch || orchestrator_is_idle(n->orch)) &&
+		(!n->transcoder || transcoder_is_idle(n->transcoder));
 	bool late = clock_mono_ms() - n->drain_since_ms >= DRAIN_MS;
 
 	if (!idle && !late)
@@ -583,6 +646,8 @@ static void on_signal(uv_signal_t *s, int signum)
 		lives_drain(n->lives);
 	if (n->orch)
 		orchestrator_drain(n->orch);
+	else if (n->transcoder)
+		transcoder_drain(n->transcoder);
 	uv_timer_start(&n->drain, on_drain_tick, 10, 50);
 }
 
@@ -598,6 +663,9 @@ static void free_all(struct node *n)
 	auth_free(n->auth);
 	tc_free(n->tc);
 	orchestrator_free(n->orch);
+	farm_free(n->farm);
+	transcoder_free(n->transcoder);
+	farm_secret_free(n->secret);
 	if (n->peers)
 		peer_ctx_free(n->peers);
 	signer_free(n->signer);

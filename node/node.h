@@ -21,8 +21,13 @@ struct node_opts {
 	/* HLS, ms */
 	uint64_t segment_ms, hls_window_ms;
 	/* transcoding */
-	char *orch_addr, *transcoding_options, *preset;
-	uint64_t max_sessions, workers, max_pixels;
+	char *orch_addr, *orch_webhook_url, *transcoding_options, *preset;
+	char *max_sessions;		/* "auto" or a number */
+	uint64_t workers, max_pixels, capacity;
+	/* farm */
+	char *orch_secret, *orch_eth_addr;
+	char *nvidia, *vaapi, *qsv;
+	uint64_t gpu_sessions;
 	/* node */
 	char *datadir;
 };

@@ -42,23 +42,6 @@ double hist_quantile(const struct hist *h, double q)
 	return fmin(bucket_end(i), h->max_ms);
 }
 
-static void head(struct buf *b, const char *name, const char *help, const char *type)
-{
-	buf_addf(b, "# HELP livepeer_%s %s\n# TYPE livepeer_%s %s\n", name, help, name, type);
-}
-
-void prom_counter(struct buf *b, const char *name, const char *help, uint64_t v)
-{
-	head(b, name, help, "counter");
-	buf_addf(b, "livepeer_%s %llu\n", name, (unsigned long long)v);
-}
-
-void prom_gauge(struct buf *b, const char *name, const char *help, double v)
-{
-	head(b, name, help, "gauge");
-	buf_addf(b, "livepeer_%s %g\n", name, v);
-}
-
 void prom_hist(struct buf *b, const char *name, const char *help, const struct hist *h)
 {
 	static const double bounds_s[] = { .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10 };
@@ -66,7 +49,7 @@ void prom_hist(struct buf *b, const char *name, const char *help, const struct h
 	size_t k;
 	int i = 0;
 
-	head(b, name, help, "histogram");
+	prom_head(b, name, help, "histogram");
 	for (k = 0; k < sizeof(bounds_s) / sizeof(bounds_s[0]); k++) {
 		for (; i < HIST_BUCKETS && bucket_end(i) <= bounds_s[k] * 1000 * 1.0001; i++)
 			below += h->n[i];

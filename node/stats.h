@@ -1,6 +1,7 @@
 #ifndef LP_NODE_STATS_H
 #define LP_NODE_STATS_H
 #include <stdint.h>
+#include "base/prom.h"
 struct buf;
 
 /*
@@ -37,13 +38,11 @@ struct stats {
 	/* orchestrator */
 	uint64_t sessions_opened, sessions_refused;
 	uint64_t segments_in, segments_refused, segments_done, segments_failed;
+	uint64_t segments_early;		/* work began before they were whole */
 	uint64_t equivocations;
-	struct hist worker_time;
+	struct hist worker_time, after_trailer;
 };
 
-/* Prometheus text helpers: help and type lines once, then values. */
-void prom_counter(struct buf *b, const char *name, const char *help, uint64_t v);
-void prom_gauge(struct buf *b, const char *name, const char *help, double v);
 void prom_hist(struct buf *b, const char *name, const char *help, const struct hist *h);
 
 #endif

@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "node/broadcaster.h"
+#include "node/farm/farm.h"
+#include "node/farm/transcoder.h"
 #include "node/http/server.h"
 #include "node/ingest/rtmp.h"
 #include "node/live.h"
@@ -86,6 +88,14 @@ static void status_json(const struct status *st, struct buf *b)
 		orchestrator_status(st->orchestrator, b);
 	else
 		buf_add_str(b, "[]");
+	if (st->farm) {
+		buf_add_str(b, ",\"transcoders\":");
+		farm_status(st->farm, b);
+	}
+	if (st->transcoder) {
+		buf_add_str(b, ",\"transcoder\":");
+		transcoder_status(st->transcoder, b);
+	}
 	add_workers(b, st->pool);
 	buf_add_str(b, "}\n");
 }
@@ -154,7 +164,7 @@ static void broadcaster_metrics(const struct status *st, struct buf *b)
 			   tc_ready(st->tc));
 }
 
-static void orchestrator_metrics(const struct status *st, struct buf *b)
+static void add_orchestrator_metrics(const struct status *st, struct buf *b)
 {
 	const struct stats *s = st->stats;
 
@@ -167,7 +177,12 @@ static void orchestrator_metrics(const struct status *st, struct buf *b)
 	prom_counter(b, "segment_transcode_failed_total", "Segments that failed.", s->segments_failed);
 	prom_counter(b, "segment_equivocation_total", "Sequences signed twice with other data.",
 		     s->equivocations);
+	prom_counter(b, "segment_early_total", "Segments whose work began before they were whole.",
+		     s->segments_early);
 	prom_hist(b, "worker_time_seconds", "Time of a segment in a worker.", &s->worker_time);
+	prom_hist(b, "segment_after_trailer_seconds", "From a segment's signature to its receipt.",
+		  &s->after_trailer);
+	orchestrator_metrics(st->orchestrator, b);
 }
 
 static void worker_metrics(const struct work_pool *pool, struct buf *b)
@@ -222,7 +237,7 @@ static void common_metrics(const struct status *st, struct buf *b)
 
 /* ---- routes ---- */
 
-static bool may(const struct status *st, struct http_req *r)
+bool status_may(const struct status *st, struct http_req *r)
 {
 	const char *h = http_req_header(r, "Authorization");
 
@@ -248,7 +263,7 @@ static void get_status(void *arg, struct http_req *r)
 {
 	struct buf b;
 
-	if (!may(arg, r))
+	if (!status_may(arg, r))
 		return;
 	buf_init(&b, STATUS_MAX);
 	status_json(arg, &b);
@@ -260,13 +275,17 @@ static void get_metrics(void *arg, struct http_req *r)
 	struct status *st = arg;
 	struct buf b;
 
-	if (!may(st, r))
+	if (!status_may(st, r))
 		return;
 	buf_init(&b, STATUS_MAX);
 	if (st->broadcaster)
 		broadcaster_metrics(st, &b);
 	if (st->orchestrator)
-		orchestrator_metrics(st, &b);
+		add_orchestrator_metrics(st, &b);
+	if (st->farm)
+		farm_metrics(st->farm, &b);
+	if (st->transcoder)
+		transcoder_metrics(st->transcoder, &b);
 	if (st->pool)
 		worker_metrics(st->pool, &b);
 	common_metrics(st, &b);

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "node/json.h"
 #include "node/peer/conn.h"
 #include "node/peer/keep.h"
 #include "node/signer.h"

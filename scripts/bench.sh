@@ -1,6 +1,7 @@
 #!/bin/sh
-# Measures against ffmpeg, nginx and nginx-rtmp.  Each bench prints a table and
-# leaves it in build/bench/NAME.txt.  `bench.sh NAME...` runs only those.
+# Measures against ffmpeg, nginx and nginx-rtmp, and one shape of a farm against
+# another.  Each bench prints a table and leaves it in build/bench/NAME.txt.
+# `bench.sh NAME...` runs only those.  What is measured how: at the top of each file.
 set -u
 cd "$(dirname "$0")/.."
 out=build/bench
@@ -43,6 +44,9 @@ bench ladder build/test/bench/bench_ladder $source
 bench instructions test/bench/instructions.sh $source
 bench worker build/test/bench/bench_worker $segment
 bench segment node test/bench/bench_segment.mjs
+bench sessions node test/bench/bench_sessions.mjs
+bench remote node test/bench/bench_remote.mjs
+bench kill node test/bench/kill_transcoders.mjs "${KILL_SECONDS:-300}"
 bench http test/bench/bench_http.sh build
 bench ingest node test/bench/bench_ingest.mjs
 exit $failed

@@ -1,12 +1,11 @@
 #!/bin/sh
 # run_units.sh BUILD [FOLDER...]: runs the unit tests of a build folder (of some
-# folders below test/ only) and counts.
+# folders below test/ only), two at a time, and counts.
 set -u
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 build=$1
 shift
-log=$build/unit.log
 
 sources() {
 	if [ $# = 0 ]; then
@@ -18,20 +17,20 @@ sources() {
 	done
 }
 
-for src in $(sources "$@"); do
+list=$(sources "$@")
+for src in $list; do
+	mkdir -p "$(dirname "$build/$src")"
+done
+echo "$list" | xargs -r -P "${UNIT_JOBS:-2}" -n 1 scripts/run_unit_one.sh "$build"
+
+for src in $list; do
 	bin=$build/${src%.c}
-	if [ ! -x "$bin" ]; then
-		echo "not ok - $bin is not built"
-		failed=$((failed + 1))
-		continue
-	fi
-	CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 5 "${UNIT_SECONDS:-60}" "$bin" >"$log" 2>&1
-	code=$?
-	set -- $(tap_counts "$log" $code)
+	code=$(cat "$bin.code")
+	set -- $(tap_counts "$bin.tap" "$code")
 	if [ "$2" != 0 ]; then
 		echo "not ok - $bin (exit code $code)"
 		# What failed, and how the program ended: a crash shows only there.
-		{ grep -A 8 '^not ok ' "$log" | head -n 60; echo ...; tail -n 25 "$log"; } | sed 's/^/    /'
+		{ grep -A 8 '^not ok ' "$bin.tap" | head -n 60; echo ...; tail -n 25 "$bin.tap"; } | sed 's/^/    /'
 	fi
 	passed=$((passed + $1))
 	failed=$((failed + $2))

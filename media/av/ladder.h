@@ -115,5 +115,7 @@ const char *ladder_codec_profile(void);
 /* Transcode the embedded clip; ERR_INVALID when its hash is not the golden one of
  * this codec profile id (an unknown profile id: *known = false, no failure). */
 int ladder_self_test(bool *known, char hash_hex[65], struct err *err);
+/* That clip: 0.8 s of 320x180 and sound in MPEG-TS.  Static. */
+const uint8_t *ladder_clip(size_t *len);
 
 #endif

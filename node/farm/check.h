@@ -13,7 +13,7 @@ struct profile;
  */
 struct check_source {
 	uint32_t duration_ms;
-	unsigned n_video;
+	unsigned n_video;	/* 0: not known, frames are not counted */
 	int64_t first_pts_90k;
 };
 /* p: fitted to the source.  Fails with ERR_INVALID. */

@@ -13,7 +13,7 @@ struct farm_secret;
 struct peer_channel;
 struct peer_conn;
 struct peer_ctx;
-struct stats;
+struct profile_list;
 
 /*
  * An orchestrator's transcoders: one in this process behind a socketpair, others
@@ -44,10 +44,12 @@ struct farm_opts {
 	uint64_t max_pixels;
 };
 
-struct farm *farm_new(uv_loop_t *loop, const struct farm_opts *opts, struct stats *stats);
-/* The transcoder in this process, behind a socketpair end (taken). */
+struct farm *farm_new(uv_loop_t *loop, const struct farm_opts *opts);
+/* The transcoder in this process, behind a socketpair end (taken), whose other end is
+ * attached as the dialler. */
 int farm_attach(struct farm *f, struct peer_ctx *peers, int fd, struct err *err);
-/* A channel whose first message is MSG_JOIN (its body given): the farm's from here on. */
+/* A channel whose first message is MSG_JOIN (its body given): the farm's from here on.
+ * farm_close comes before the end of c by peer_conn_close, of which nobody is told. */
 void farm_join(struct farm *f, struct peer_conn *c, struct peer_channel *ch,
 	       const uint8_t *data, size_t len);
 /* The transcoder behind c, if there is one, takes nothing new (FRAME_GOAWAY). */
@@ -111,8 +113,7 @@ struct farm_task *farm_task_open(struct farm *f, const struct farm_spec *spec,
 int farm_task_feed(struct farm_task *t, const uint8_t *data, size_t len, struct err *err);
 
 struct farm_source {
-	uint32_t duration_ms;
-	unsigned n_video;		/* as the sender says; 0: not checked */
+	uint32_t duration_ms;		/* as the sender says: for the estimate */
 	uint32_t deadline_ms;		/* from now, all tries together */
 };
 /* The input is whole and paid for: it may be finished, and its last GOP come back. */

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "node/farm/join.h"
 
@@ -128,20 +129,6 @@ int pins_find(const char *path, const char *hostport, bool *found, struct eth_ad
 	return rc;
 }
 
-static int write_all(int fd, const struct buf *text)
-{
-	size_t at = 0;
-	ssize_t n;
-
-	while (at < text->len) {
-		n = write(fd, text->data + at, text->len - at);
-		if (n < 0 && errno != EINTR)
-			return -1;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return fsync(fd);
-}
-
 /* The new name is on the disk, too. */
 static void sync_folder(const char *path)
 {
@@ -160,8 +147,10 @@ static int replace(const char *path, const struct buf *text, struct err *err)
 {
 	char *tmp = xasprintf("%s.new", path);
 	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	int rc = fd < 0 ? -1 : write_all(fd, text);
+	int rc = fd < 0 ? -1 : fd_write_all(fd, text->data, text->len);
 
+	if (rc == 0)
+		rc = fsync(fd);
 	if (rc == 0)
 		rc = rename(tmp, path);
 	if (rc < 0) {

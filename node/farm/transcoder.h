@@ -8,6 +8,7 @@ struct buf;
 struct err;
 struct farm_secret;
 struct peer_ctx;
+struct work_pool;
 
 /*
  * The transcoder role: takes tasks from one orchestrator, in this process behind a
@@ -58,6 +59,8 @@ bool transcoder_is_idle(const struct transcoder *t);
 void transcoder_close(struct transcoder *t);
 void transcoder_free(struct transcoder *t);	/* after the loop ran dry */
 
+/* Its workers on the CPU, for /status. */
+const struct work_pool *transcoder_pool(const struct transcoder *t);
 /* JSON object for /status and metrics (appended). */
 void transcoder_status(const struct transcoder *t, struct buf *b);
 void transcoder_metrics(const struct transcoder *t, struct buf *b);

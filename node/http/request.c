@@ -121,6 +121,11 @@ bool http_req_query(const struct http_req *r, const char *name, char *to, size_t
 	return query_get(r->query, name, to, size);
 }
 
+bool http_form_value(const char *form, const char *name, char *to, size_t size)
+{
+	return query_get(form, name, to, size);
+}
+
 const char *http_req_peer(const struct http_req *r)
 {
 	static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };

@@ -66,6 +66,8 @@ const char *http_req_param(const struct http_req *r, const char *name);	/* ":nam
 const char *http_req_header(const struct http_req *r, const char *name);	/* NULL if none */
 /* Decoded query value in to[]; false if absent or too long. */
 bool http_req_query(const struct http_req *r, const char *name, char *to, size_t size);
+/* The same for a form in a body (application/x-www-form-urlencoded). */
+bool http_form_value(const char *form, const char *name, char *to, size_t size);
 const char *http_req_peer(const struct http_req *r);		/* "1.2.3.4:567" */
 int64_t http_req_body_len(const struct http_req *r);		/* -1: chunked, unknown */
 /* Scheme, host and raw target as the client sent them: "http://host:port/path?query". */

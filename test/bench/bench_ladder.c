@@ -1,15 +1,17 @@
 /*
- * The ladder against one ffmpeg process at equal settings: the same source, sizes,
- * bitrates, preset, scaler and GOP; ffmpeg decodes once and uses the threads it
- * wants.  Ours works as in a node: warm processes take segment after segment.
- * Runs are paired and interleaved, the order turns, so that drift of a shared
- * machine falls on both.  Usage: bench_ladder [-n PAIRS] [-w WORKERS] [-p PRESET]
- * SOURCE.ts
+ * The ladder against ffmpeg at equal settings: the same source, sizes, bitrates,
+ * preset, scaler and GOP; ffmpeg uses the threads it wants.  Twice: one process for
+ * the whole ladder, which decodes once, and a process a rendition, all at once.
+ * Ours works as in a node: warm processes take segment after segment.
+ * Runs come in rounds of all three and the order turns, so that drift of a shared
+ * machine falls on each; ratios are of one round.  CPU is what getrusage says of the
+ * processes.  Usage: bench_ladder [-n ROUNDS] [-w WORKERS] [-p PRESET] SOURCE.ts
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +36,8 @@ static const struct ladder_rung rungs[] = {
 	{ .width = 640, .height = 360, .bitrate = 1200000, .quality = -1 },
 	{ .width = 426, .height = 240, .bitrate = 600000, .quality = -1 },
 };
+
+#define N_RUNGS (sizeof(rungs) / sizeof(rungs[0]))
 
 static const char *preset = "superfast", *source;
 static char dir[] = "/tmp/bench-ladder-XXXXXX";
@@ -84,49 +88,104 @@ static pid_t spawn(char *const argv[])
 
 /* ---- ffmpeg ---- */
 
+/* A command line as it grows; the words that are made here live in text. */
+struct command {
+	char *argv[160], text[16][64];
+	int n, n_text;
+};
+
+static void add(struct command *c, const char *word)
+{
+	if (c->n == (int)(sizeof(c->argv) / sizeof(c->argv[0])) - 1)
+		die("a long command");
+	c->argv[c->n++] = ARG(word);
+	c->argv[c->n] = NULL;
+}
+
+static __attribute__((format(printf, 2, 3))) void addf(struct command *c, const char *fmt, ...)
+{
+	char *to = c->text[c->n_text++];
+	va_list ap;
+
+	if (c->n_text > 16)
+		die("a long command");
+	va_start(ap, fmt);
+	vsnprintf(to, sizeof(c->text[0]), fmt, ap);
+	va_end(ap);
+	add(c, to);
+}
+
+static void add_words(struct command *c, const char *const *words, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		add(c, words[i]);
+}
+
+#define ADD(c, ...) \
+	add_words(c, (const char *const[]){ __VA_ARGS__ }, \
+		  sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+
+static void add_input(struct command *c)
+{
+	ADD(c, "ffmpeg", "-loglevel", "error", "-nostdin", "-y", "-i", source);
+}
+
+/* How rung i is encoded, at the settings of ours, and where it goes. */
+static void add_output(struct command *c, size_t i)
+{
+	ADD(c, "-map", "0:a?", "-c:a", "copy", "-c:v", "libx264", "-profile:v", "high",
+	    "-force_key_frames", "expr:gte(t,n_forced*2)", "-g", "100000", "-preset", preset);
+	add(c, "-b:v");
+	addf(c, "%u", rungs[i].bitrate);
+	ADD(c, "-maxrate", c->argv[c->n - 1], "-bufsize", c->argv[c->n - 1], "-f", "mpegts");
+	addf(c, "%s/out%zu.ts", dir, i);
+}
+
+/* One process for the whole ladder: it decodes once. */
 static struct cost run_ffmpeg(void)
 {
 	static const char filter[] =
 		"[0:v]split=4[a][b][c][d];[a]scale=1280:720:flags=bicubic[v0];"
 		"[b]scale=854:480:flags=bicubic[v1];[c]scale=640:360:flags=bicubic[v2];"
 		"[d]scale=426:240:flags=bicubic[v3]";
-	char map[4][8], rate[4][16], out[4][64], *argv[140];
 	int64_t start = clock_mono_us();
+	struct command cmd = { .n = 0 };
 	struct cost c;
-	int n = 0, i;
-	const char *const head[] = { "ffmpeg", "-loglevel", "error", "-nostdin", "-y", "-i" };
-	const char *const each[] = {
-		"-map", "0:a?", "-c:a", "copy", "-c:v", "libx264", "-profile:v", "high",
-		"-force_key_frames", "expr:gte(t,n_forced*2)", "-g", "100000", "-f", "mpegts",
-	};
+	size_t i;
 
-	for (i = 0; i < 6; i++)
-		argv[n++] = ARG(head[i]);
-	argv[n++] = ARG(source);
-	argv[n++] = ARG("-filter_complex");
-	argv[n++] = ARG(filter);
-	for (i = 0; i < 4; i++) {
-		size_t k;
-
-		snprintf(map[i], sizeof(map[i]), "[v%d]", i);
-		snprintf(rate[i], sizeof(rate[i]), "%u", rungs[i].bitrate);
-		snprintf(out[i], sizeof(out[i]), "%s/out%d.ts", dir, i);
-		argv[n++] = ARG("-map");
-		argv[n++] = map[i];
-		for (k = 0; k < sizeof(each) / sizeof(each[0]); k++)
-			argv[n++] = ARG(each[k]);
-		argv[n++] = ARG("-preset");
-		argv[n++] = ARG(preset);
-		argv[n++] = ARG("-b:v");
-		argv[n++] = rate[i];
-		argv[n++] = ARG("-maxrate");
-		argv[n++] = rate[i];
-		argv[n++] = ARG("-bufsize");
-		argv[n++] = rate[i];
-		argv[n++] = out[i];
+	add_input(&cmd);
+	ADD(&cmd, "-filter_complex", filter);
+	for (i = 0; i < N_RUNGS; i++) {
+		add(&cmd, "-map");
+		addf(&cmd, "[v%zu]", i);
+		add_output(&cmd, i);
 	}
-	argv[n] = NULL;
-	c.cpu_s = reap(spawn(argv));
+	c.cpu_s = reap(spawn(cmd.argv));
+	c.wall_s = (double)(clock_mono_us() - start) / 1e6;
+	return c;
+}
+
+/* A process for each rendition, all at once, as scripts do it: each decodes for itself. */
+static struct cost run_separate(void)
+{
+	int64_t start = clock_mono_us();
+	struct cost c = { 0 };
+	pid_t pid[N_RUNGS];
+	size_t i;
+
+	for (i = 0; i < N_RUNGS; i++) {
+		struct command cmd = { .n = 0 };
+
+		add_input(&cmd);
+		ADD(&cmd, "-map", "0:v", "-vf");
+		addf(&cmd, "scale=%d:%d:flags=bicubic", rungs[i].width, rungs[i].height);
+		add_output(&cmd, i);
+		pid[i] = spawn(cmd.argv);
+	}
+	for (i = 0; i < N_RUNGS; i++)
+		c.cpu_s += reap(pid[i]);
 	c.wall_s = (double)(clock_mono_us() - start) / 1e6;
 	return c;
 }
@@ -255,32 +314,58 @@ static double median(double *v, int n)
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-static void bench_throughput(int n_pairs, unsigned n_workers)
-{
-	double wall[PAIRS_MAX], cpu[PAIRS_MAX], mw, mc;
-	struct cost f, o;
-	int i;
+/* Ratios of one rival's runs to ours, sorted when told. */
+struct rival {
+	const char *name, *key;
+	struct cost (*run)(void);
+	double wall[PAIRS_MAX], cpu[PAIRS_MAX];
+	struct cost last;
+};
 
-	for (i = 0; i < n_pairs; i++) {
-		if (i % 2 == 0)
-			f = run_ffmpeg();
-		o = run_ladder(n_workers);
-		if (i % 2 == 1)
-			f = run_ffmpeg();
-		wall[i] = f.wall_s / o.wall_s;
-		cpu[i] = o.cpu_s / f.cpu_s;
-		printf("pair %d: ffmpeg wall %.2f s cpu %.2f s, ladder wall %.2f s cpu %.2f s, "
-		       "wall ratio %.2f, cpu ratio %.2f\n", i + 1, f.wall_s, f.cpu_s, o.wall_s,
-		       o.cpu_s, wall[i], cpu[i]);
+static void tell_rival(struct rival *v, int n)
+{
+	double mw = median(v->wall, n), mc = median(v->cpu, n);
+
+	printf("throughput against %s: n=%d median %.2f times (%.2f to %.2f), worst %.2f; "
+	       "CPU %.2f of it (%.2f to %.2f), worst %.2f\n", v->name, n, mw, v->wall[0],
+	       v->wall[n - 1], v->wall[0], mc, v->cpu[0], v->cpu[n - 1], v->cpu[n - 1]);
+	printf("BENCH %s_wall_ratio=%.3f %s_wall_ratio_min=%.3f %s_wall_ratio_max=%.3f "
+	       "%s_cpu_ratio=%.3f %s_cpu_ratio_min=%.3f %s_cpu_ratio_max=%.3f\n", v->key, mw,
+	       v->key, v->wall[0], v->key, v->wall[n - 1], v->key, mc, v->key, v->cpu[0], v->key,
+	       v->cpu[n - 1]);
+}
+
+static void bench_throughput(int n_rounds, unsigned n_workers)
+{
+	static struct rival rivals[] = {
+		{ .name = "one ffmpeg process", .key = "ladder", .run = run_ffmpeg },
+		{ .name = "an ffmpeg process a rendition", .key = "separate", .run = run_separate },
+	};
+	struct cost o = { 0 };
+	int i, k, turn;
+
+	for (i = 0; i < n_rounds; i++) {
+		for (k = 0; k < 3; k++) {
+			turn = (i + k) % 3;
+			if (turn == 2)
+				o = run_ladder(n_workers);
+			else
+				rivals[turn].last = rivals[turn].run();
+		}
+		printf("round %d: ladder wall %.2f s cpu %.2f s", i + 1, o.wall_s, o.cpu_s);
+		for (k = 0; k < 2; k++) {
+			struct rival *v = &rivals[k];
+
+			v->wall[i] = v->last.wall_s / o.wall_s;
+			v->cpu[i] = o.cpu_s / v->last.cpu_s;
+			printf(", %s wall %.2f s cpu %.2f s", v->name, v->last.wall_s, v->last.cpu_s);
+		}
+		printf("\n");
 	}
-	mw = median(wall, n_pairs);
-	mc = median(cpu, n_pairs);
-	printf("throughput against one ffmpeg process: %.2f times (%.2f to %.2f), CPU %.2f of it "
-	       "(%.2f to %.2f)\n", mw, wall[0], wall[n_pairs - 1], mc, cpu[0], cpu[n_pairs - 1]);
-	printf("BENCH ladder_wall_ratio=%.3f ladder_wall_ratio_min=%.3f ladder_wall_ratio_max=%.3f "
-	       "ladder_cpu_ratio=%.3f ladder_cpu_ratio_min=%.3f ladder_cpu_ratio_max=%.3f "
-	       "pairs=%d workers=%u preset=%s segments=%zu\n", mw, wall[0], wall[n_pairs - 1], mc,
-	       cpu[0], cpu[n_pairs - 1], n_pairs, n_workers, preset, n_segments);
+	for (k = 0; k < 2; k++)
+		tell_rival(&rivals[k], n_rounds);
+	printf("BENCH rounds=%d workers=%u preset=%s segments=%zu\n", n_rounds, n_workers, preset,
+	       n_segments);
 }
 
 /* One segment alone: a thread a rendition against all in one thread. */
@@ -296,8 +381,9 @@ static void bench_latency(int n_pairs)
 		ratio[i] = threads[i] / transcode(s, 1);
 	}
 	m = median(ratio, n_pairs);
-	printf("one segment, a thread a rendition: %.2f of the serial time (%.2f to %.2f), "
-	       "%.0f ms\n", m, ratio[0], ratio[n_pairs - 1], median(threads, n_pairs));
+	printf("one segment, a thread a rendition: n=%d median %.2f of the serial time (%.2f to "
+	       "%.2f), %.0f ms\n", n_pairs, m, ratio[0], ratio[n_pairs - 1],
+	       median(threads, n_pairs));
 	printf("BENCH ladder_latency_ratio=%.3f ladder_latency_ratio_min=%.3f "
 	       "ladder_latency_ratio_max=%.3f ladder_latency_ms=%.0f\n", m, ratio[0],
 	       ratio[n_pairs - 1], median(threads, n_pairs));
@@ -317,10 +403,10 @@ int main(int argc, char **argv)
 		else if (c == 'p')
 			preset = optarg;
 		else
-			die("usage: bench_ladder [-n PAIRS] [-w WORKERS] [-p PRESET] SOURCE.ts");
+			die("usage: bench_ladder [-n ROUNDS] [-w WORKERS] [-p PRESET] SOURCE.ts");
 	}
 	if (optind >= argc || n_pairs < 1 || n_pairs > PAIRS_MAX || n_workers < 1)
-		die("usage: bench_ladder [-n PAIRS] [-w WORKERS] [-p PRESET] SOURCE.ts");
+		die("usage: bench_ladder [-n ROUNDS] [-w WORKERS] [-p PRESET] SOURCE.ts");
 	if (n_workers > WORKERS_MAX)
 		n_workers = WORKERS_MAX;
 	source = argv[optind];

@@ -23,13 +23,29 @@ static int on_picture(void *arg, const AVFrame *f, struct err *err)
 	return 0;
 }
 
+static void decode_some(struct input *in)
+{
+	int64_t last = INT64_MIN;
+	struct err err;
+	struct decoder *d = decoder_open(in, 2000000, on_picture, &last, &err);
+	AVPacket *p;
+	int rc = d ? 0 : -1;
+
+	while (rc == 0 && decoder_result(d)->n_pictures < MAX_PICTURES &&
+	       (p = input_take_video(in))) {
+		rc = decoder_push(d, p, &err);
+		av_packet_free(&p);
+	}
+	if (rc == 0)
+		decoder_end(d, &err);
+	decoder_free(d);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	int64_t last = INT64_MIN;
 	struct ladder_out out;
-	struct decoded dec;
 	struct input in;
 	struct err err;
 	bool fmp4;
@@ -41,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (input_load(&in, fmp4, data + 1, len - 1, MAX_PIXELS, &err) < 0)
 		return 0;
 	if (in.video.n > 0)
-		decode_video(&dec, &in, MAX_PIXELS, 2000000, MAX_PICTURES, on_picture, &last, &err);
+		decode_some(&in);
 	input_fini(&in);
 	if (ladder_remux(!fmp4, data + 1, len - 1, &out, &err) == 0)
 		free(out.data);

@@ -1,6 +1,6 @@
 /*
- * An orchestrator against a broadcaster that says what a test tells it.  The work
- * pool is the double below: it ends tasks when told.
+ * An orchestrator against a broadcaster that says what a test tells it.  The farm is
+ * the double below: it ends tasks when told.
  */
 #include "test/node/rig.h"
 
@@ -9,118 +9,165 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/blob.h"
 #include "base/hex.h"
-#include "node/orchestrator.h"
+#include "node/farm/farm.h"
+#include "node/orch_internal.h"
 #include "node/peer/conn.h"
 #include "node/signer.h"
 #include "node/stats.h"
-#include "node/work/pool.h"
 
-/* ---- the pool's double ---- */
+/* ---- the farm's double ---- */
 
-struct work_task {
-	const struct work_cb *cb;
+struct farm_task {
+	const struct farm_cb *cb;
 	void *arg;
-	struct blob *input;
+	struct buf input;
 	struct profile_list profiles;
-	uint64_t deadline_ms;
-	struct work_task *next;
+	bool early, whole;
+	struct farm_source src;
+	struct farm_task *next;
 };
 
-static struct work_task *tasks;
-static unsigned n_tasks, n_started, n_cancelled, n_stream_ends;
-static bool pool_is_full;
+/* n_tasks: those whose input is whole; n_open: those whose is not. */
+static struct farm_task *tasks;
+static unsigned n_tasks, n_open, n_started, n_cancelled, n_stream_ends, n_joins, n_drains;
+static bool farm_is_full;
+static struct farm_room the_room;
 static char last_key[128];
 
-struct work_task *work_task_start(struct work_pool *p, const struct work_spec *spec,
-				  const struct work_cb *cb, void *arg, struct err *err)
+struct farm_task *farm_task_open(struct farm *f, const struct farm_spec *spec,
+				 const struct farm_cb *cb, void *arg, struct err *err)
 {
-	struct work_task *t, **end = &tasks;
+	struct farm_task *t;
 
-	(void)p;
-	if (pool_is_full) {
+	(void)f;
+	if (farm_is_full) {
 		err_set(err, ERR_BUSY, "the queue is full");
 		return NULL;
 	}
 	t = xcalloc(1, sizeof(*t));
 	t->cb = cb;
 	t->arg = arg;
-	t->input = blob_ref(spec->input);
 	t->profiles = *spec->profiles;
-	t->deadline_ms = spec->deadline_ms;
+	t->early = spec->early;
+	buf_init(&t->input, SEGMENT_BYTES_MAX);
 	snprintf(last_key, sizeof(last_key), "%s", spec->stream_key);
-	while (*end)
-		end = &(*end)->next;
-	*end = t;
-	n_tasks++;
-	n_started++;
+	t->next = tasks;
+	tasks = t;
+	n_open++;
 	return t;
 }
 
-static void task_free(struct work_task *t)
+int farm_task_feed(struct farm_task *t, const uint8_t *data, size_t len, struct err *err)
 {
-	struct work_task **at = &tasks;
+	return buf_add(&t->input, data, len) ? 0 : err_set(err, ERR_LIMIT, "too long");
+}
+
+void farm_task_end(struct farm_task *t, const struct farm_source *src)
+{
+	t->whole = true;
+	t->src = *src;
+	n_open--;
+	n_tasks++;
+	n_started++;
+}
+
+size_t farm_task_len(const struct farm_task *t)
+{
+	return t->input.len;
+}
+
+static void task_free(struct farm_task *t)
+{
+	struct farm_task **at = &tasks;
 
 	while (*at != t)
 		at = &(*at)->next;
 	*at = t->next;
-	blob_unref(t->input);
+	buf_fini(&t->input);
+	if (t->whole)
+		n_tasks--;
+	else
+		n_open--;
 	free(t);
-	n_tasks--;
 }
 
-void work_task_cancel(struct work_task *t)
+void farm_task_cancel(struct farm_task *t)
 {
-	n_cancelled++;
+	n_cancelled += t->whole;
 	task_free(t);
 }
 
-void work_stream_end(struct work_pool *p, const char *key)
+void farm_stream_end(struct farm *f, const char *key)
 {
-	(void)p;
+	(void)f;
 	(void)key;
 	n_stream_ends++;
+}
+
+void farm_room(const struct farm *f, struct farm_room *out)
+{
+	(void)f;
+	*out = the_room;
+}
+
+void farm_join(struct farm *f, struct peer_conn *c, struct peer_channel *ch,
+	       const uint8_t *data, size_t len)
+{
+	(void)f;
+	(void)c;
+	(void)data;
+	(void)len;
+	n_joins++;
+	peer_channel_close(ch);
+}
+
+void farm_drains(struct farm *f, const struct peer_conn *c)
+{
+	(void)f;
+	(void)c;
+	n_drains++;
+}
+
+/* The oldest whole task. */
+static struct farm_task *oldest(void)
+{
+	struct farm_task *t, *found = NULL;
+
+	for (t = tasks; t; t = t->next)
+		if (t->whole)
+			found = t;
+	assert_non_null(found);
+	return found;
+}
+
+static void piece(struct farm_task *t, size_t index, size_t offset, size_t len)
+{
+	t->cb->piece(t->arg, index, offset, t->input.data + offset, len);
 }
 
 /* The oldest task ends: with every rendition a copy of the input, or err. */
 static void task_end(const struct err *err)
 {
-	struct work_task *t = tasks;
-	const struct work_cb *cb = t->cb;
-	struct work_stats st = { .wall_ms = 7, .n_tries = 1 };
+	struct farm_task *t = oldest();
+	const struct farm_cb *cb = t->cb;
+	struct farm_done d = { .wall_ms = 7, .n_tries = 1 };
+	struct blob *copy = blob_new(t->input.data, t->input.len, NULL);
 	void *arg = t->arg;
 	size_t i;
 
 	for (i = 0; !err && i < t->profiles.n; i++) {
-		struct work_rendition r = { .index = i, .data = t->input,
-			.sha256 = hash_sha256(t->input->data, t->input->len), .n_video = 25,
+		struct farm_rendition r = { .index = i, .data = copy,
+			.sha256 = hash_sha256(copy->data, copy->len), .n_video = 25,
 			.duration_ms = 1000, .width = 320, .height = 240 };
 
+		piece(t, i, 0, t->input.len);
 		cb->rendition(arg, &r);
 	}
+	blob_unref(copy);
 	task_free(t);
-	cb->done(arg, &st, err);
-}
-
-struct work_pool *work_pool_new(uv_loop_t *loop, const struct work_opts *o, struct err *err)
-{
-	(void)loop;
-	(void)o;
-	(void)err;
-	return NULL;
-}
-
-void work_pool_stats(const struct work_pool *p, struct work_pool_stats *out)
-{
-	(void)p;
-	memset(out, 0, sizeof(*out));
-}
-
-void work_pool_close(struct work_pool *p, void (*closed)(void *), void *arg)
-{
-	(void)p;
-	(void)closed;
-	(void)arg;
+	cb->done(arg, &d, err);
 }
 
 /* ---- the broadcaster ---- */
@@ -135,8 +182,9 @@ struct talk {
 	struct msg_refuse refuse;
 	struct msg_session_accept accept;
 	struct msg_receipt got;
-	unsigned n_renditions;
-	size_t n_bytes;
+	unsigned n_renditions, n_begun;
+	int now;		/* whose bytes come */
+	size_t n_bytes, len[PROFILES_MAX];
 	struct hash32 hashes[PROFILES_MAX];
 	struct msg_rendition_trailer tail[PROFILES_MAX];
 };
@@ -176,10 +224,16 @@ static void on_msg(void *arg, struct peer_channel *ch, uint16_t type, const uint
 		return;
 	case MSG_RENDITION_HEADER:
 		assert_int_equal(msg_rendition_header_unpack(&head, data, len, &err), 0);
-		assert_int_equal(head.index, t->n_renditions);
+		if (t->now != (int)head.index && head.offset == 0)
+			t->n_begun++;
+		t->now = (int)head.index;
+		assert_true(head.offset == 0 || head.offset == t->len[head.index]);
+		t->len[head.index] = head.offset;
 		return;
 	case MSG_RENDITION_TRAILER:
 		assert_int_equal(msg_rendition_trailer_unpack(&t->tail[t->n_renditions], data, len, &err), 0);
+		assert_int_equal(t->now, t->tail[t->n_renditions].index);
+		assert_int_equal(t->len[t->now], t->tail[t->n_renditions].len);
 		t->hashes[t->n_renditions] = t->tail[t->n_renditions].data_hash;
 		t->n_renditions++;
 		return;
@@ -198,6 +252,7 @@ static void on_data(void *arg, struct peer_channel *ch, const uint8_t *data, siz
 
 	(void)data;
 	t->n_bytes += len;
+	t->len[t->now] += len;
 	peer_channel_consumed(ch, len);
 }
 
@@ -264,8 +319,9 @@ static struct world *world_of(unsigned max_sessions, unsigned max_inflight)
 	struct eth_addr me;
 	struct err err;
 
-	n_started = n_cancelled = n_stream_ends = 0;
-	pool_is_full = false;
+	n_started = n_cancelled = n_stream_ends = n_joins = n_drains = 0;
+	the_room = (struct farm_room){ .n_members = 1, .capacity = 1000000000, .slots = 4 };
+	farm_is_full = false;
 	uv_loop_init(&w->loop);
 	w->okey = sig_key_generate();
 	w->bkey = sig_key_generate();
@@ -298,7 +354,7 @@ static void world_free(struct world *w)
 	if (w->conn)
 		peer_conn_close(w->conn);
 	uv_run(&w->loop, UV_RUN_DEFAULT);
-	assert_int_equal(n_tasks, 0);
+	assert_int_equal(n_tasks + n_open, 0);
 	if (w->evidence_len) {
 		assert_int_equal(stat(w->path, &st), 0);
 		assert_int_equal(st.st_size, w->evidence_len);
@@ -324,6 +380,7 @@ static struct talk *talk_open(struct world *w)
 
 	assert_true(w->n_talks <= TALKS_MAX);
 	t->w = w;
+	t->now = -1;
 	t->ch = peer_channel_open(w->conn, &talk_cb, t, &err);
 	assert_non_null(t->ch);
 	return t;
@@ -520,7 +577,7 @@ static void failures_of_work_have_codes(void **state)
 		assert_refused(t, cases[i].code);
 		assert_string_equal(t->refuse.reason, "as told");
 	}
-	pool_is_full = true;
+	farm_is_full = true;
 	assert_refused(send_segment(w, s, 9, "bytes", NULL), REFUSE_BUSY);
 	world_free(w);
 }
@@ -792,6 +849,216 @@ static void bytes_beyond_the_limit_are_refused(void **state)
 	world_free(w);
 }
 
+/* 2 renditions of 320x240 at 25 a second */
+#define DEMAND (2.0 * 320 * 240 * 25)
+
+static void what_cannot_be_carried_in_real_time_is_refused(void **state)
+{
+	struct world *w = world_of(0, 4);
+	struct talk *s, *t, *u;
+
+	(void)state;
+	the_room.n_members = 0;
+	t = ask_session(w, &w->stream);
+	assert_refused(t, REFUSE_BUSY);
+	assert_non_null(strstr(t->refuse.reason, "no transcoder"));
+	the_room.n_members = 1;
+	the_room.capacity = (uint64_t)(2 * DEMAND / ORCH_SOLD) + 1;
+	s = session(w);
+	session(w);
+	t = ask_session(w, &w->stream);
+	assert_refused(t, REFUSE_BUSY);
+	assert_true(t->refuse.retry_after_ms > 0);
+	assert_non_null(strstr(t->refuse.reason, "3.8 million pixels"));
+	assert_non_null(strstr(t->refuse.reason, "0.0 of 7.7 are free"));
+	/* Two that were opened and do nothing make room, and then have to wait themselves. */
+	warp(&w->loop, 6000);
+	u = session(w);
+	assert_done(send_segment(w, u, 1, "one", NULL));
+	assert_done(send_segment(w, s, 1, "one", NULL));
+	assert_refused(ask_session(w, &w->stream), REFUSE_BUSY);
+	warp(&w->loop, 11000);
+	assert_done(send_segment(w, u, 2, "two", NULL));
+	session(w);		/* s rests */
+	world_free(w);
+}
+
+static void session_that_rested_waits_for_room(void **state)
+{
+	struct world *w = world_of(0, 4);
+	struct talk *s, *u, *t;
+
+	(void)state;
+	the_room.capacity = (uint64_t)(DEMAND / ORCH_SOLD) + 1;
+	s = session(w);
+	warp(&w->loop, 6000);
+	u = session(w);
+	assert_done(send_segment(w, u, 1, "one", NULL));
+	t = send_segment(w, s, 1, "one", NULL);
+	assert_refused(t, REFUSE_BUSY);
+	assert_non_null(strstr(t->refuse.reason, "real time"));
+	warp(&w->loop, 11000);
+	assert_done(send_segment(w, s, 1, "one", NULL));
+	world_free(w);
+}
+
+static void operators_number_is_not_questioned_and_may_change(void **state)
+{
+	struct world *w = world_of(1, 4);
+
+	(void)state;
+	the_room.capacity = 1;
+	session(w);
+	assert_refused(ask_session(w, &w->stream), REFUSE_BUSY);
+	orchestrator_set_max_sessions(w->o, 2);
+	assert_int_equal(orchestrator_max_sessions(w->o), 2);
+	session(w);
+	orchestrator_set_max_sessions(w->o, 0);
+	assert_refused(ask_session(w, &w->stream), REFUSE_BUSY);
+	world_free(w);
+}
+
+/* ---- work that begins before it is signed for ---- */
+
+/* The rest of a segment whose header was sent. */
+static void finish(struct talk *t, uint64_t seq)
+{
+	static const struct wrong nothing;
+
+	peer_channel_data(t->ch, (const uint8_t *)"one", 3);
+	trailer(t, seq, "one", &nothing);
+	spin_until(&t->w->loop, n_tasks == 1);
+	assert_done(t);
+}
+
+static bool task_is_early(struct world *w, unsigned n)
+{
+	spin_until(&w->loop, n_open == n);
+	return tasks->early;
+}
+
+static void one_unsigned_segment_may_begin_early(void **state)
+{
+	struct world *w = world_new();
+	struct talk *s = session(w), *a, *b;
+
+	(void)state;
+	a = header(w, s, 1);
+	assert_true(task_is_early(w, 1));
+	b = header(w, s, 2);
+	assert_false(task_is_early(w, 2));
+	finish(a, 1);
+	header(w, s, 3);		/* b is still unsigned */
+	assert_false(task_is_early(w, 2));
+	finish(b, 2);
+	world_free(w);
+}
+
+static void who_leaves_work_unsigned_waits_for_the_trailer(void **state)
+{
+	struct world *w = world_new();
+	struct talk *s = session(w), *t;
+	struct err err;
+	unsigned i;
+
+	(void)state;
+	t = header(w, s, 1);
+	assert_true(task_is_early(w, 1));
+	err_set(&err, ERR_IO, "never mind");
+	peer_channel_abort(t->ch, &err);
+	t->ch = NULL;
+	spin_until(&w->loop, n_open == 0);
+	for (i = 0; i < CONDUCT_GOOD; i++) {
+		t = header(w, s, 2 + i);
+		assert_false(task_is_early(w, 1));
+		finish(t, 2 + i);
+		*t = (struct talk){ 0 };
+		w->n_talks--;
+	}
+	header(w, s, 100);
+	assert_true(task_is_early(w, 1));
+	world_free(w);
+}
+
+static void trailer_that_does_not_hold_ends_the_early_start_too(void **state)
+{
+	struct world *w = world_new();
+	struct talk *s = session(w);
+
+	(void)state;
+	assert_refused(send_segment(w, s, 1, "one", &(struct wrong){ .sig = true }), REFUSE_DENIED);
+	header(w, s, 2);
+	assert_false(task_is_early(w, 1));
+	world_free(w);
+}
+
+static void trust_is_dearer_each_time(void **state)
+{
+	struct conduct *c = conduct_new();
+	struct eth_addr a = { { 1 } }, b = { { 2 } };
+	unsigned i;
+
+	(void)state;
+	conduct_left_unpaid(c, &a);
+	for (i = 0; i < CONDUCT_GOOD; i++) {
+		assert_false(conduct_may_start_early(c, &a));
+		conduct_paid(c, &a);
+	}
+	assert_true(conduct_may_start_early(c, &a));
+	assert_true(conduct_may_start_early(c, &b));
+	conduct_left_unpaid(c, &a);
+	for (i = 0; i < 2 * CONDUCT_GOOD; i++) {
+		assert_false(conduct_may_start_early(c, &a));
+		conduct_paid(c, &a);
+	}
+	assert_true(conduct_may_start_early(c, &a));
+	/* the oldest of many is forgotten, not the newest */
+	for (i = 0; i < 1024; i++) {
+		b.b[18] = (uint8_t)(i >> 8);
+		b.b[19] = (uint8_t)i;
+		b.b[0] = 3;
+		conduct_left_unpaid(c, &b);
+	}
+	assert_false(conduct_may_start_early(c, &b));
+	conduct_free(c);
+}
+
+static void renditions_take_turns_and_begin_again(void **state)
+{
+	struct world *w = world_new();
+	struct talk *s = session(w), *t = send_segment(w, s, 1, "0123456789", NULL);
+	struct farm_task *f;
+
+	(void)state;
+	spin_until(&w->loop, n_tasks == 1);
+	f = oldest();
+	piece(f, 0, 0, 4);
+	piece(f, 1, 0, 3);
+	piece(f, 0, 4, 2);
+	piece(f, 1, 3, 7);
+	/* another transcoder makes them now: task_end begins both again */
+	assert_done(t);
+	assert_int_equal(t->n_renditions, 2);
+	assert_int_equal(t->n_bytes, 16 + 20);
+	assert_int_equal(t->len[0], 10);
+	assert_int_equal(t->len[1], 10);
+	world_free(w);
+}
+
+static void transcoder_is_given_to_the_farm(void **state)
+{
+	struct world *w = world_new();
+	struct talk *t = talk_open(w);
+	struct msg_join m = { .version = 1 };
+
+	(void)state;
+	SAY(t, MSG_JOIN, join, &m);
+	spin_until(&w->loop, n_joins == 1 && t->ended);
+	peer_conn_goaway(w->conn);
+	spin_until(&w->loop, n_drains == 1);
+	world_free(w);
+}
+
 /* ---- order ---- */
 
 static void words_out_of_order_are_refused(void **state)
@@ -1055,6 +1322,15 @@ int main(void)
 		cmocka_unit_test(session_without_work_makes_room),
 		cmocka_unit_test(segment_that_never_ends_loses_its_slot),
 		cmocka_unit_test(bytes_beyond_the_limit_are_refused),
+		cmocka_unit_test(what_cannot_be_carried_in_real_time_is_refused),
+		cmocka_unit_test(session_that_rested_waits_for_room),
+		cmocka_unit_test(operators_number_is_not_questioned_and_may_change),
+		cmocka_unit_test(one_unsigned_segment_may_begin_early),
+		cmocka_unit_test(who_leaves_work_unsigned_waits_for_the_trailer),
+		cmocka_unit_test(trailer_that_does_not_hold_ends_the_early_start_too),
+		cmocka_unit_test(trust_is_dearer_each_time),
+		cmocka_unit_test(renditions_take_turns_and_begin_again),
+		cmocka_unit_test(transcoder_is_given_to_the_farm),
 		cmocka_unit_test(words_out_of_order_are_refused),
 		cmocka_unit_test(segment_needs_a_session_of_its_own_connection),
 		cmocka_unit_test(stream_of_another_origin_is_denied),

@@ -1,5 +1,5 @@
-#ifndef LP_NODE_JSON_H
-#define LP_NODE_JSON_H
+#ifndef LP_BASE_JSON_H
+#define LP_BASE_JSON_H
 struct buf;
 
 /* Append s as a JSON string with its quotes. */

@@ -1,4 +1,4 @@
-#include "node/json.h"
+#include "base/json.h"
 
 #include "base/buf.h"
 
