@@ -92,6 +92,13 @@ endef
 $(foreach t,$(UNIT_SRCS),$(eval $(call unit_rule,$(t))))
 unit-tests: $(UNIT_TESTS)
 
+# A card that is none (test/media/av/fake_cuda.h): loaded by the test that lies beside it.
+FAKE_LIBS := $(patsubst test/media/av/fake_%.c,$(BUILD)/test/media/av/lib%.so.1,$(wildcard test/media/av/fake_*.c))
+$(FAKE_LIBS): $(BUILD)/test/media/av/lib%.so.1: test/media/av/fake_%.c test/media/av/fake_cuda.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LP_CFLAGS) $(WARN) -fPIC -shared $(if $(SAN),-fsanitize=$(SAN)) -Wl,-soname,$(@F) -o $@ $<
+$(BUILD)/test/media/av/test_gpu_nvidia: | $(FAKE_LIBS)
+
 # Small programs that tests and benches run: test/tools/x.c, test/bench/x.c
 TOOL_SRCS := $(wildcard test/tools/*.c test/bench/*.c)
 TOOLS := $(patsubst %.c,$(BUILD)/%,$(TOOL_SRCS))
