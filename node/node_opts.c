@@ -32,7 +32,8 @@ static int check_roles(const struct node_opts *o, struct err *err)
 		return err_set(err, ERR_INVALID, "-orchAddr %.80s: a transcoder works for one orchestrator",
 			       o->orch_addr);
 	if (o->orch_addr && o->orchestrator && !b)
-		return err_set(err, ERR_INVALID, "-orchAddr: an -orchestrator uses no others");
+		return err_set(err, ERR_INVALID, "-orchAddr: an -orchestrator uses no others: give -broadcaster "
+			       "too, or leave it out");
 	return 0;
 }
 

@@ -103,6 +103,17 @@ async function refused(args, patterns, env) {
 	assert.equal(end.stdout, '');
 }
 
+const SOMEWHERE = ['-broadcaster', '-rtmpAddr', '127.0.0.1:0', '-httpAddr', '127.0.0.1:0', '-cliAddr', '127.0.0.1:0'];
+
+/* Found when the node starts, not by the table: the last line says it. */
+async function failsAtStart(args, patterns) {
+	const end = await lpnode(args);
+
+	assert.equal(end.code, 2, `${args.join(' ')}: code ${end.code}, "${end.stderr}"`);
+	for (const p of patterns)
+		assert.match(end.stderr.trim().split('\n').at(-1), p);
+}
+
 test('no role: one line that names the flags', async () => {
 	await refused([], [/-broadcaster|-gateway/, /-orchestrator/]);
 });
@@ -117,18 +128,60 @@ test('a flag that lacks its value is named', async () => {
 
 test('a number out of range is named with its range', async () => {
 	await refused(['-orchestrator', '-transcoder', '-maxSessions', '0'], [/maxSessions/, /1/]);
-	await refused(['-orchestrator', '-transcoder', '-maxSessions', 'many'], [/maxSessions/, /many/]);
+	await refused(['-orchestrator', '-transcoder', '-maxSessions', 'many'], [/maxSessions/, /many/, /auto/]);
+	await refused(['-orchestrator', '-transcoder', '-workers', '257'], [/workers/, /256/]);
+	await refused(['-orchestrator', '-transcoder', '-gpuSessions', '-1'], [/gpuSessions/]);
+	await refused(['-orchestrator', '-transcoder', '-capacity', 'much'], [/capacity/, /much/]);
 });
 
 test('flags that contradict each other are named with the remedy', async () => {
 	await refused(['-orchestrator', '-transcoder', '-orchAddr', '127.0.0.1:1'], [/-orchAddr/, /-broadcaster/]);
-	await refused(['-transcoder'], [/-transcoder/, /-orchestrator/]);
 	await refused(['-broadcaster', '-httpsAddr', '127.0.0.1:0'], [/-httpsAddr/, /-tlsCert/]);
 	await refused(['-broadcaster', '-tlsCert', 'x', '-tlsKey', 'y'], [/-tlsCert/, /-httpsAddr/]);
 	await refused(['-broadcaster', '-publishConflict', 'fight'], [/publishConflict/, /fight/, /replace/]);
 	await refused(['-broadcaster', '-preset', 'placebo'], [/-preset/, /placebo/]);
 	await refused(['-broadcaster', '-cliAddr', '0.0.0.0:0'], [/-cliAddr/, /-cliTokenFile/]);
 	await refused(['-broadcaster', '-v', 'loud'], [/-v/, /loud/, /debug/]);
+});
+
+test('roles that do not go together are named with the remedy', async () => {
+	const at = ['-orchAddr', '127.0.0.1:1'], secret = ['-orchSecret', '/nowhere'];
+	const someone = `0x${'12'.repeat(20)}`;
+
+	for (const [args, ...patterns] of [
+		[['-orchestrator'], /-orchestrator/, /-transcoder/, /-orchSecret/],
+		[['-broadcaster', '-orchestrator'], /-orchestrator/, /-transcoder/, /-orchSecret/],
+		[['-transcoder'], /-transcoder/, /-orchestrator/, /-orchAddr/, /-orchSecret/],
+		[['-transcoder', ...at], /-transcoder/, /-orchSecret/],
+		[['-transcoder', ...secret], /-transcoder/, /-orchAddr/],
+		[['-transcoder', ...secret, '-orchAddr', '127.0.0.1:1,127.0.0.1:2'], /-orchAddr/, /one orchestrator/],
+		[['-broadcaster', '-transcoder', ...at, ...secret], /-broadcaster/, /-transcoder/, /-orchestrator/],
+		[['-orchestrator', ...secret, ...at], /-orchAddr/, /-orchestrator/],
+		[['-orchestrator', '-transcoder', '-orchWebhookUrl', 'http://127.0.0.1/'], /-orchWebhookUrl/, /-broadcaster/],
+		[['-transcoder', ...at, ...secret, '-orchWebhookUrl', 'http://127.0.0.1/'], /-orchWebhookUrl/, /-broadcaster/],
+		[['-broadcaster', ...secret], /-orchSecret/, /-orchestrator/],
+		[['-broadcaster', ...at, '-orchEthAddr', someone], /-orchEthAddr/, /-orchAddr 0xADDRESS@/],
+		[['-orchestrator', '-transcoder', '-orchEthAddr', someone], /-orchEthAddr/, /-transcoder/],
+		[['-broadcaster', '-nvidia', 'all'], /-nvidia/, /-transcoder/],
+		[['-orchestrator', ...secret, '-vaapi', 'all'], /-vaapi/, /-transcoder/],
+		[['-orchestrator', ...secret, '-qsv', 'all'], /-qsv/, /-transcoder/],
+		[['-broadcaster', '-gpuSessions', '2'], /-gpuSessions/, /-transcoder/],
+		[['-broadcaster', '-serviceAddr', '192.0.2.1:1'], /-serviceAddr/, /-orchestrator/],
+	])
+		await refused(args, patterns);
+});
+
+test('addresses of orchestrators that are none are named', async (t) => {
+	const secret = path.join(t.dir(), 'secret');
+
+	fs.writeFileSync(secret, 'a secret of sixteen', { mode: 0o600 });
+	for (const addr of ['nonsense', '127.0.0.1:0', '127.0.0.1:x', '0x12@127.0.0.1:1', '@127.0.0.1:1']) {
+		await failsAtStart(['-transcoder', '-orchSecret', secret, '-cliAddr', '127.0.0.1:0', '-capacity', '1000000',
+			'-datadir', t.dir(), '-orchAddr', addr], [/-orchAddr/]);
+		await failsAtStart([...SOMEWHERE, '-datadir', t.dir(), '-orchAddr', addr], [/-orchAddr/]);
+	}
+	await failsAtStart(['-transcoder', '-orchSecret', secret, '-cliAddr', '127.0.0.1:0', '-capacity', '1000000',
+		'-datadir', t.dir(), '-orchAddr', '127.0.0.1:1', '-orchEthAddr', '0x123'], [/-orchEthAddr/]);
 });
 
 test('bad addresses are named', async (t) => {
@@ -163,17 +216,6 @@ test('a port that is taken is named with its flag', async (t) => {
 	assert.match(end.stderr, /rtmpAddr/);
 	assert.match(end.stderr, /in use/i);
 });
-
-const SOMEWHERE = ['-broadcaster', '-rtmpAddr', '127.0.0.1:0', '-httpAddr', '127.0.0.1:0', '-cliAddr', '127.0.0.1:0'];
-
-/* Found when the node starts, not by the table: the last line says it. */
-async function failsAtStart(args, patterns) {
-	const end = await lpnode(args);
-
-	assert.equal(end.code, 2, `${args.join(' ')}: code ${end.code}, "${end.stderr}"`);
-	for (const p of patterns)
-		assert.match(end.stderr.trim().split('\n').at(-1), p);
-}
 
 test('an unknown preset of a ladder lists those there are', async (t) => {
 	await failsAtStart([...SOMEWHERE, '-datadir', t.dir(), '-transcodingOptions', 'P9000p30fps16x9'], [/transcodingOptions/, /P9000p30fps16x9/, /P720p/]);

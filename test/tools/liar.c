@@ -22,6 +22,7 @@
 #include "node/peer/conn.h"
 #include "node/signer.h"
 #include "protocol/peer_msg.h"
+#include "test/tools/work.h"
 
 enum lie {
 	HONEST,
@@ -45,13 +46,6 @@ static const char *const lie_names[] = {
 };
 
 #define SESSIONS_MAX 16
-
-struct work {
-	uint8_t *data[PROFILES_MAX];	/* malloc'ed */
-	size_t len[PROFILES_MAX];
-	struct ladder_out out[PROFILES_MAX];
-	size_t n;
-};
 
 struct peer {
 	struct peer_conn *conn;
@@ -86,100 +80,59 @@ static void segment_free(struct segment *g)
 
 /* ---- the work, honestly done ---- */
 
-static void take_rendition(void *arg, struct ladder_out *out)
-{
-	struct work *w = arg;
-
-	size_t i = out->index;
-
-	w->data[i] = xrealloc(w->data[i], w->len[i] + out->len);
-	memcpy(w->data[i] + w->len[i], out->data, out->len);
-	free(out->data);
-	w->len[i] += out->len;
-	w->out[i] = *out;
-}
-
 static int do_work(struct work *w, const struct segment *g, struct err *err)
 {
-	const struct profile_list *l = &g->open->profiles;
-	struct ladder_rung rungs[PROFILES_MAX];
-	struct ladder_spec spec = {
-		.rungs = rungs, .n_rungs = l->n, .preset = g->open->preset, .fmp4 = g->head.fmp4,
-		.max_pixels = 4096 * 2304,
-	};
-	struct ladder_stats stats;
+	struct profile_list fitted = g->open->profiles;
 	size_t i;
 
-	for (i = 0; i < l->n; i++) {
-		const struct profile *p = &l->p[i];
-
-		rungs[i] = (struct ladder_rung){
-			.bitrate = p->bitrate, .fps_num = p->fps_num, .fps_den = p->fps_den,
-			.gop_ms = p->gop_ms, .encoder = (enum ladder_encoder)p->encoder,
-			.h264 = (enum ladder_h264)p->h264, .quality = p->quality,
-		};
-		profile_fit(p, g->head.width, g->head.height, &rungs[i].width, &rungs[i].height);
-	}
-	*w = (struct work){ .n = l->n };
-	return ladder_run(&spec, g->input.data, g->input.len, take_rendition, w, &stats, err);
-}
-
-static void work_fini(struct work *w)
-{
-	size_t i;
-
-	for (i = 0; i < w->n; i++)
-		free(w->data[i]);
-	*w = (struct work){ 0 };
+	for (i = 0; i < fitted.n; i++)
+		profile_fit(&g->open->profiles.p[i], g->head.width, g->head.height,
+			    &fitted.p[i].width, &fitted.p[i].height);
+	return work_do(w, &fitted, g->open->preset, g->head.fmp4, &g->input, err);
 }
 
 /* ---- the lies about the work itself ---- */
 
-static void replace(struct work *w, size_t i, const void *data, size_t len)
+/* What was made of the segment before, and this one's for the next. */
+static void give_old(struct work *w)
 {
-	free(w->data[i]);
-	w->data[i] = xmalloc(len);
-	memcpy(w->data[i], data, len);
-	w->len[i] = len;
+	struct work made = *w;
+	size_t i;
+
+	if (previous.n == w->n) {
+		*w = previous;
+	} else {
+		work_init(w, made.n);
+		memcpy(w->out, made.out, sizeof(w->out));
+		for (i = 0; i < w->n; i++)
+			work_replace(w, i, made.data[i].data, made.data[i].len);
+	}
+	previous = made;
 }
 
 static void spoil(struct work *w, const struct segment *g)
 {
-	struct work fresh;
-	uint8_t *p;
 	size_t i;
 
 	switch (lie) {
 	case LIE_BYTES:
 		for (i = 0; i < w->n; i++)
-			secret_random(w->data[i], w->len[i]);
+			secret_random(w->data[i].data, w->data[i].len);
 		break;
 	case LIE_SOURCE:
 		for (i = 0; i < w->n; i++)
-			replace(w, i, g->input.data, g->input.len);
+			work_replace(w, i, g->input.data, g->input.len);
 		break;
 	case LIE_HALF:
 		for (i = 0; i < w->n; i++)
-			w->len[i] = w->len[i] / 2 / 188 * 188;
+			w->data[i].len = w->data[i].len / 2 / 188 * 188;
 		break;
 	case LIE_OLD:
-		fresh = *w;
-		if (previous.n == w->n)
-			*w = previous;
-		else
-			for (i = 0; i < w->n; i++)
-				w->data[i] = memcpy(xmalloc(w->len[i]), fresh.data[i], w->len[i]);
-		previous = fresh;
+		give_old(w);
 		break;
 	case LIE_SWAP:
-		if (w->n < 2)
-			break;
-		p = w->data[0];
-		w->data[0] = w->data[1];
-		w->data[1] = p;
-		i = w->len[0];
-		w->len[0] = w->len[1];
-		w->len[1] = i;
+		if (w->n >= 2)
+			work_swap(w, 0, 1);
 		break;
 	case HONEST: case LIE_HASH: case LIE_SIGNATURE: case LIE_MISSING: case LIE_RECEIPT:
 	case LIE_REFUSE: case LIE_SILENT: case LIE_CLOSE: case LIE_FLOOD:
@@ -193,7 +146,7 @@ static struct hash32 send_rendition(struct segment *g, const struct work *w, siz
 {
 	struct msg_rendition_header head = { .index = (uint32_t)i };
 	struct msg_rendition_trailer tail = {
-		.index = (uint32_t)i, .len = w->len[i], .data_hash = hash_sha256(w->data[i], w->len[i]),
+		.index = (uint32_t)i, .len = w->data[i].len, .data_hash = hash_sha256(w->data[i].data, w->data[i].len),
 		.n_video = w->out[i].n_video,
 		.duration_ms = (uint32_t)(w->out[i].duration_90k / 90),
 		.width = w->out[i].width, .height = w->out[i].height, .fmp4 = w->out[i].fmp4,
@@ -205,7 +158,7 @@ static struct hash32 send_rendition(struct segment *g, const struct work *w, siz
 	buf_init(&b, 65536);
 	msg_rendition_header_pack(&b, &head);
 	tell(g->ch, MSG_RENDITION_HEADER, &b);
-	peer_channel_data(g->ch, w->data[i], w->len[i]);
+	peer_channel_data(g->ch, w->data[i].data, w->data[i].len);
 	if (lie == LIE_HASH)
 		tail.data_hash.b[7] ^= 1;
 	snprintf(r.name, sizeof(r.name), "%s", g->open->profiles.p[i].name);
@@ -278,7 +231,7 @@ static void send_beginning(struct segment *g, const struct work *w)
 	msg_rendition_header_pack(&b, &head);
 	tell(g->ch, MSG_RENDITION_HEADER, &b);
 	buf_fini(&b);
-	peer_channel_data(g->ch, w->data[0], w->len[0] / 2);
+	peer_channel_data(g->ch, w->data[0].data, w->data[0].len / 2);
 	peer_channel_close(g->ch);
 }
 

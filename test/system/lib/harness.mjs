@@ -71,6 +71,17 @@ class Test {
 		return child;
 	}
 
+	/* Before cleaning up takes the logs away. */
+	diagnose() {
+		this.texts ??= this.diagnoses.map((d) => {
+			try {
+				return d();
+			} catch (e) {
+				return `(no diagnosis: ${e.message})`;
+			}
+		});
+	}
+
 	async cleanUp() {
 		const errors = [];
 
@@ -79,6 +90,7 @@ class Test {
 				await fn();
 			} catch (e) {
 				errors.push(e);
+				this.diagnose();
 			}
 		}
 		return errors;
@@ -161,8 +173,8 @@ async function runOne(c, n) {
 			failure = e;
 	}
 	clearTimeout(timer);
-	const texts = failure ? t.diagnoses.map((d) => d()) : [];
-
+	if (failure)
+		t.diagnose();
 	for (const e of await t.cleanUp())
 		failure = failure || e;
 	if (skipped !== null && !failure) {
@@ -172,7 +184,7 @@ async function runOne(c, n) {
 	out(`${failure ? 'not ok' : 'ok'} ${n} - ${c.name}${failure ? '' : ` # ${Date.now() - t0} ms`}`);
 	if (failure) {
 		note(failure.stack || failure);
-		(texts.length ? texts : t.diagnoses.map((d) => d())).forEach(note);
+		t.texts.forEach(note);
 	}
 	return !failure;
 }

@@ -20,13 +20,21 @@ const ROLES = {
 	all: ['-broadcaster', '-orchestrator', '-transcoder'],
 	broadcaster: ['-broadcaster'],
 	orchestrator: ['-orchestrator', '-transcoder'],
+	dispatcher: ['-orchestrator'],	// an orchestrator that has its work done elsewhere
+	transcoder: ['-transcoder'],	// one that works for an orchestrator elsewhere
 };
+const INGESTS = ['all', 'broadcaster'];
+const LISTENS = ['all', 'orchestrator', 'dispatcher'];
+const WORKS = ['all', 'orchestrator', 'transcoder'];
+const CAPACITY = '200000000';	// encoded pixels a second that a transcoder offers
 let nodeCount = 0;
 
 export class Node {
 	/*
-	 * opts: roles ('all', 'broadcaster', 'orchestrator'), ladder (profiles, the text of
-	 * -transcodingOptions, or null for the default), args, env, datadir.  The test ends it.
+	 * opts: roles ('all', 'broadcaster', 'orchestrator', 'dispatcher', 'transcoder'),
+	 * ladder (profiles, the text of -transcodingOptions, or null for the default), args,
+	 * env, datadir, wrap (a command before the program, such as ip netns exec).  The test
+	 * ends it.
 	 */
 	static async start(t, opts = {}) {
 		const n = new Node(t, opts);
@@ -59,13 +67,16 @@ export class Node {
 		const { roles = 'all', ladder = LADDER, args = [] } = this.opts;
 		const a = [...ROLES[roles], '-datadir', this.dir, '-cliAddr', '127.0.0.1:0'];
 
-		if (roles !== 'orchestrator') {
+		if (INGESTS.includes(roles)) {
 			a.push('-rtmpAddr', '127.0.0.1:0', '-httpAddr', '127.0.0.1:0');
 			if (ladder)
 				a.push('-transcodingOptions', this.#ladderOption(ladder));
 		}
-		if (roles !== 'broadcaster')
+		if (LISTENS.includes(roles))
 			a.push('-listenAddr', '127.0.0.1:0');
+		// Measuring costs seconds, and on a busy machine finds anything.
+		if (WORKS.includes(roles) && !args.includes('-capacity'))
+			a.push('-capacity', CAPACITY);
 		if (!args.includes('-preset'))
 			a.push('-preset', 'ultrafast');
 		return [...a, ...args];
@@ -77,7 +88,9 @@ export class Node {
 		fs.rmSync(ready, { force: true });
 		const fd = fs.openSync(this.logFile, 'a');
 
-		this.child = start(program, this.#args(), {
+		const [file, ...before] = [...(this.opts.wrap || []), program];
+
+		this.child = start(file, [...before, ...this.#args()], {
 			stdio: ['ignore', fd, fd], env: { ...process.env, ...SAN_ENV, ...this.opts.env },
 		});
 		fs.closeSync(fd);
@@ -86,7 +99,7 @@ export class Node {
 			throw new Error(`lpnode ended at start with ${this.child.end.code}:\n${this.logTail(10)}`);
 		this.addr = JSON.parse(fs.readFileSync(ready, 'utf8'));
 		// The zygote warms up beside the running node; a test's clock starts after.
-		if (this.opts.roles !== 'broadcaster')
+		if (WORKS.includes(this.opts.roles || 'all'))
 			await until('the workers are there', () => this.child.end || this.descendants().length > 1,
 				15000 * slow, 30);
 	}
@@ -105,6 +118,18 @@ export class Node {
 		assert.equal(res.status, 200);
 		return res.json();
 	}
+
+	/* A metric's number, without its "livepeer_". */
+	async metric(name) {
+		const text = await (await fetch(this.cli('/metrics'))).text();
+		const m = new RegExp(`^livepeer_${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text);
+
+		assert.ok(m, `no metric ${name}`);
+		return Number(m[1]);
+	}
+
+	/* Lines of the log that match. */
+	lines(pattern) { return this.log().split('\n').filter((l) => pattern.test(l)); }
 
 	async stream(name) {
 		return (await this.status()).streams.find((s) => s.name === name);
