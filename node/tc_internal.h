@@ -46,6 +46,7 @@ struct orch {
 	struct tc_score score;
 	struct tc_suspension suspension;
 	int64_t refused_until_ms;	/* it refused a session */
+	unsigned n_sessions;		/* links that are open or opening */
 	unsigned n_tries;		/* running, with those whose work is being checked */
 	uint64_t n_given, n_done, n_failed;
 	struct log_limit log_limit;	/* connection trouble */

@@ -48,14 +48,21 @@ static void lose_tries(struct tc_link *l, const struct err *why)
 	}
 }
 
+static void set_none(struct tc_link *l)
+{
+	if (l->state != LINK_NONE)
+		l->o->n_sessions--;
+	l->state = LINK_NONE;
+	l->ch = NULL;
+}
+
 void tc_link_lost(struct tc_link *l)
 {
 	struct err err;
 
 	if (!l->o)
 		return;
-	l->state = LINK_NONE;
-	l->ch = NULL;
+	set_none(l);
 	err_set(&err, ERR_IO, "connection to orchestrator %s lost", l->o->hostport);
 	lose_tries(l, &err);
 	tc_kick(l->s);
@@ -65,8 +72,7 @@ void tc_link_close(struct tc_link *l)
 {
 	if (l->ch)
 		peer_channel_close(l->ch);
-	l->ch = NULL;
-	l->state = LINK_NONE;
+	set_none(l);
 }
 
 /* ---- what it says ---- */
@@ -185,6 +191,7 @@ void tc_link_open(struct tc_link *l)
 	peer_channel_msg(l->ch, MSG_OPEN_SESSION, &b);
 	buf_fini(&b);
 	l->state = LINK_OPENING;
+	l->o->n_sessions++;
 	l->price = l->o->price;
 	l->opened_ms = l->used_ms = now;
 }
@@ -205,8 +212,7 @@ static void give_up_silent(struct tc_session *s, int64_t now)
 			log_warn(&s->log, "orchestrator does not answer: orch=%s waited_ms=%d",
 				 l->o->hostport, OPEN_DEADLINE_MS);
 		peer_channel_abort(l->ch, &err);
-		l->ch = NULL;
-		l->state = LINK_NONE;
+		set_none(l);
 		l->retry_at_ms = now + SILENT_RETRY_MS;
 	}
 }

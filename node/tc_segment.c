@@ -54,7 +54,7 @@ void tc_segment_try(struct tc_segment *g, struct tc_link *l, bool hedge)
 	y = tc_try_start(g, l, hedge, &err);
 	if (!y) {	/* no try: the segment has not been there */
 		st->upload_failed++;
-		tc_suspend_failed(&l->o->suspension, clock_mono_ms());
+		tc_suspend_asked(&l->o->suspension, 0, clock_mono_ms());
 		if (log_may(&l->o->log_limit, 10))
 			log_warn(&g->s->log, "segment cannot be sent: seq=%llu orch=%s why=%s",
 				 (unsigned long long)g->sequence, l->o->hostport, err.msg);

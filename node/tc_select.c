@@ -78,7 +78,17 @@ static int fastest(const struct tc_candidate *c, size_t n)
 	return best;
 }
 
-static int cheapest_of_the_fast(const struct tc_candidate *c, size_t n)
+/* Of two that are equally fast. */
+static bool is_better(const struct tc_candidate *a, const struct tc_candidate *b)
+{
+	if (a->price != b->price)
+		return a->price < b->price;
+	if (a->load != b->load)
+		return a->load < b->load;
+	return a->score < b->score;
+}
+
+static int best_of_the_fast(const struct tc_candidate *c, size_t n)
 {
 	int first = fastest(c, n), best = first;
 	size_t i;
@@ -86,9 +96,7 @@ static int cheapest_of_the_fast(const struct tc_candidate *c, size_t n)
 	for (i = 0; first >= 0 && i < n; i++) {
 		bool is_fast = c[i].can && score_of(&c[i]) * TC_EQUAL_RATIO <= score_of(&c[first]);
 
-		if (is_fast && c[i].price < c[best].price)
-			best = (int)i;
-		else if (is_fast && c[i].price == c[best].price && c[i].score < c[best].score)
+		if (is_fast && is_better(&c[i], &c[best]))
 			best = (int)i;
 	}
 	return best;
@@ -96,7 +104,7 @@ static int cheapest_of_the_fast(const struct tc_candidate *c, size_t n)
 
 int tc_select_best(const struct tc_candidate *c, size_t n, int sticky)
 {
-	int best = cheapest_of_the_fast(c, n);
+	int best = best_of_the_fast(c, n);
 	double own;
 
 	if (best < 0 || sticky < 0 || !c[sticky].can)

@@ -19,8 +19,9 @@
  *
  * A stream stays where it is unless somebody takes at most 0.7 of the time, or it is
  * slower than real time and somebody is faster.  Those within 10 % of the fastest are
- * equally fast, and among them the cheapest is chosen.  Below a tenth of real time all
- * are equally fast: there a score is noise.  Price alone moves no stream.
+ * equally fast, and among them the cheapest is chosen, and then the one that has the
+ * fewest of our streams.  Below a tenth of real time all are equally fast: there a score
+ * is noise.  Neither price nor load moves a stream that runs.
  *
  * Of a stream's segments 5 % go to others, while its own orchestrator is below 0.8.
  * Two out of a hundred may be asked of a second orchestrator when they are late.
@@ -60,6 +61,7 @@ struct tc_candidate {
 	bool can;		/* the segment may go there now */
 	double score;		/* to be expected */
 	uint64_t price;		/* wei for 10^6 pixels; 0 off chain */
+	unsigned load;		/* sessions that we have with it */
 	uint64_t n;		/* segments it had from us */
 	int64_t age_ms;		/* since we know it */
 };

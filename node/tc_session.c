@@ -62,6 +62,7 @@ void tc_session_candidates(const struct tc_session *s, struct tc_candidate c[TC_
 			.can = true,
 			.score = fmax(tc_score_at(&o->score, now), waiting_ratio(s, l)),
 			.price = l->state == LINK_NONE ? o->price : l->price,
+			.load = o->n_sessions,
 			.n = o->n_given,
 			.age_ms = now - o->added_ms,
 		};

@@ -11,25 +11,32 @@
 #include "base/mem.h"
 #include "media/av/libav.h"
 
+#define CAUSE_MAX 400
+
 /* ---- libav's log ---- */
 
 /* A code says "generic error"; the first line logged says which library is missing. */
 static struct {
 	pthread_mutex_t lock;
-	char first[120];
+	char first[CAUSE_MAX];
+	bool is_whole;		/* its end has come: CUDA's lines come in three parts */
 } heard = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void hear(void *who, int level, const char *fmt, va_list args)
 {
-	char line[sizeof(heard.first)];
+	char part[CAUSE_MAX];
+	size_t len, end;
 
 	if (level > AV_LOG_ERROR)
 		return;
-	vsnprintf(line, sizeof(line), fmt, args);
-	line[strcspn(line, "\r\n")] = '\0';
+	vsnprintf(part, sizeof(part), fmt, args);
+	end = strcspn(part, "\r\n");
 	pthread_mutex_lock(&heard.lock);
-	if (!heard.first[0])
-		strcpy(heard.first, line);
+	len = strlen(heard.first);
+	if (!heard.is_whole) {
+		snprintf(heard.first + len, sizeof(heard.first) - len, "%.*s", (int)end, part);
+		heard.is_whole = part[end] != '\0' && heard.first[0];
+	}
 	pthread_mutex_unlock(&heard.lock);
 }
 
@@ -43,13 +50,29 @@ void gpu_log_forget(void)
 {
 	pthread_mutex_lock(&heard.lock);
 	heard.first[0] = '\0';
+	heard.is_whole = false;
 	pthread_mutex_unlock(&heard.lock);
+}
+
+/* "cu->cuMemAlloc(&data, size) failed -> CUDA_ERROR_...: why" is "cuMemAlloc: CUDA_ERROR_...: why". */
+static void shorten(char *to, size_t cap, const char *line)
+{
+	static const char mark[] = " failed -> ";
+	const char *why = strstr(line, mark), *end = strchr(line, '('), *name = end;
+
+	if (!why || !end || end > why) {
+		snprintf(to, cap, "%s", line);
+		return;
+	}
+	while (name > line && name[-1] != '>' && name[-1] != '.')
+		name--;
+	snprintf(to, cap, "%.*s: %s", (int)(end - name), name, why + sizeof(mark) - 1);
 }
 
 void gpu_log_first(char *to, size_t cap)
 {
 	pthread_mutex_lock(&heard.lock);
-	snprintf(to, cap, "%s", heard.first);
+	shorten(to, cap, heard.first);
 	pthread_mutex_unlock(&heard.lock);
 }
 
@@ -63,7 +86,7 @@ bool gpu_is_full(int rc)
 	static const char *const verdicts[] = {
 		"CUDA_ERROR_NOT_SUPPORTED", "CUDA_ERROR_INVALID_VALUE", "CUDA_ERROR_NO_DEVICE",
 	};
-	char cause[sizeof(heard.first)];
+	char cause[CAUSE_MAX];
 	size_t i;
 
 	gpu_log_first(cause, sizeof(cause));
@@ -75,9 +98,17 @@ bool gpu_is_full(int rc)
 	return strstr(cause, "CUDA_ERROR_") != NULL;
 }
 
+int gpu_heard_failure(int rc)
+{
+	char cause[CAUSE_MAX];
+
+	gpu_log_first(cause, sizeof(cause));
+	return rc >= 0 && strstr(cause, "CUDA_ERROR_") ? AVERROR_EXTERNAL : rc;
+}
+
 int gpu_fail(const struct gpu_device *d, const char *what, int rc, struct err *err)
 {
-	char cause[sizeof(heard.first)];
+	char cause[CAUSE_MAX];
 
 	gpu_log_first(cause, sizeof(cause));
 	if (!cause[0])
@@ -120,7 +151,7 @@ static int create(struct gpu_device *d)
 
 static int cannot_open(const struct gpu_device *d, int rc, struct err *err)
 {
-	char cause[sizeof(heard.first)];
+	char cause[CAUSE_MAX];
 
 	gpu_log_first(cause, sizeof(cause));
 	if (strstr(cause, "Cannot load "))

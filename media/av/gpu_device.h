@@ -42,6 +42,10 @@ void gpu_log_first(char *to, size_t cap);
 /* Does a failure mean that there is no room now, rather than that it cannot? */
 bool gpu_is_full(int rc);
 
+/* rc, or a failure that libav logged and did not return: FFmpeg 5.1 ignores CUDA's errors
+ * in transfers and in scale_cuda, and would give pictures of the memory's last use. */
+int gpu_heard_failure(int rc);
+
 /* ERR_IO "device nvidia:0: WHAT: cause": the device or its memory is gone; -1. */
 int gpu_fail(const struct gpu_device *d, const char *what, int rc, struct err *err);
 

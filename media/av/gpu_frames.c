@@ -109,7 +109,7 @@ AVFrame *gpu_upload(struct gpu_store *s, const AVFrame *from, struct err *err)
 	if (rc >= 0)
 		rc = av_hwframe_get_buffer(s->frames, to, 0);
 	if (rc >= 0)
-		rc = av_hwframe_transfer_data(to, s->staging, 0);
+		rc = gpu_heard_failure(av_hwframe_transfer_data(to, s->staging, 0));
 	if (rc >= 0)
 		rc = av_frame_copy_props(to, from);
 	if (rc < 0) {
@@ -127,7 +127,7 @@ AVFrame *gpu_download(struct gpu_device *d, const AVFrame *from, struct err *err
 	gpu_log_forget();
 	if (rc >= 0) {
 		to->format = AV_PIX_FMT_NV12;
-		rc = av_hwframe_transfer_data(to, from, 0);
+		rc = gpu_heard_failure(av_hwframe_transfer_data(to, from, 0));
 	}
 	if (rc >= 0)
 		rc = av_frame_copy_props(to, from);
@@ -256,7 +256,7 @@ AVFrame *gpu_scaler_run(struct gpu_scaler *s, const AVFrame *from, struct err *e
 	if (rc >= 0)
 		rc = av_buffersrc_write_frame(s->in, from);
 	if (rc >= 0)
-		rc = av_buffersink_get_frame(s->out, to);
+		rc = gpu_heard_failure(av_buffersink_get_frame(s->out, to));
 	if (rc >= 0 && (to->width != s->width || to->height != s->height || !to->hw_frames_ctx))
 		rc = AVERROR_BUG;
 	if (rc < 0) {

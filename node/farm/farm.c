@@ -346,18 +346,24 @@ void farm_join(struct farm *f, struct peer_conn *c, struct peer_channel *ch, con
 	member_join(f, c, ch, false, data, len);
 }
 
-void farm_drains(struct farm *f, const struct peer_conn *c)
+static void drain(struct list *members, const struct peer_conn *c)
 {
-	list_each(n, &f->members) {
+	list_each(n, members) {
 		struct member *m = list_entry(n, struct member, node);
 
 		if (m->conn != c || m->draining)
 			continue;
 		m->draining = true;
-		if (log_may(&f->life_limit, 2 * LOGS_A_MINUTE))
+		if (log_may(&m->farm->life_limit, 2 * LOGS_A_MINUTE))
 			log_info(&m->log, "transcoder takes nothing new: tasks=%u", m->n_running);
-		farm_kick(f);
+		farm_kick(m->farm);
 	}
+}
+
+void farm_drains(struct farm *f, const struct peer_conn *c)
+{
+	drain(&f->members, c);
+	drain(&f->joining, c);
 }
 
 void farm_room(const struct farm *f, struct farm_room *out)

@@ -41,7 +41,8 @@ static void describe(struct transcoder *t)
 	size_t n;
 
 	cpu_model(model, sizeof(model));
-	n = (size_t)snprintf(t->hardware, sizeof(t->hardware), "%u cores", t->cores);
+	n = (size_t)snprintf(t->hardware, sizeof(t->hardware), "%u core%s", t->cores,
+			     t->cores == 1 ? "" : "s");
 	if (model[0])
 		snprintf(t->hardware + n, sizeof(t->hardware) - n, ", %s", model);
 }
@@ -71,6 +72,7 @@ static void on_tick(uv_timer_t *timer)
 {
 	struct transcoder *t = timer->data;
 
+	lanes_tick(t);
 	if (!t->ready) {
 		wait_until_ready(t);
 		return;

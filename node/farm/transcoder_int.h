@@ -57,9 +57,8 @@ struct uplink {
 struct measure {
 	struct measure_job *jobs;	/* a core each; NULL: over, or not begun */
 	unsigned n_jobs, n_running, n_started;
-	uint64_t since_ms;		/* when it began */
+	uint64_t since_ms;		/* the first one's end; 0: not yet */
 	double pixels, cpu_ms;
-	struct blob *clip;
 	struct err err;			/* why a task failed; ERR_NONE */
 };
 
@@ -70,6 +69,7 @@ struct transcoder {
 	char hardware[96];
 	struct lane *lanes[LANES_MAX];	/* owned */
 	size_t n_lanes;
+	struct blob *clip;		/* what lanes are tried and measured with */
 	struct measure measure;
 	uint64_t started_ms;
 	bool ready, draining, closing;
@@ -96,13 +96,15 @@ void lanes_load(const struct transcoder *t, struct msg_load *load);
 void lanes_status(const struct transcoder *t, struct buf *b);
 void lanes_metrics(const struct transcoder *t, struct buf *b);
 
-/* Where a task with so many renditions runs; NULL: nowhere now.  It then counts there,
- * until one of the two below. */
-struct lane *lane_take(struct transcoder *t, unsigned n_renditions);
-void lane_leave(struct lane *l, unsigned n_renditions);
+void lanes_tick(struct transcoder *t);	/* tries devices that are down */
+
+/* Where a task runs: a device, if it is for one and one has room, else the CPU; NULL: all
+ * slots are taken.  It counts there until one of the two below. */
+struct lane *lane_take(struct transcoder *t, const struct msg_task *m, bool cpu_only);
+void lane_leave(struct lane *l, const struct msg_task *m);
 /* It ended by itself.  pixels: encoded for it; busy_ms: from its whole input to its end. */
-void lane_done(struct lane *l, unsigned n_renditions, double pixels, const struct work_stats *st,
-	       unsigned busy_ms, const struct err *err);
+void lane_done(struct lane *l, const struct msg_task *m, double pixels,
+	       const struct work_stats *st, unsigned busy_ms, const struct err *err);
 struct work_pool *lane_pool(const struct lane *l);
 bool lane_is_device(const struct lane *l);
 

@@ -7,9 +7,10 @@
  * taken from the wall: pixels of a task by its time, times the tasks side by side.
  * Both follow the real tasks by an exponential mean.
  *
- * A device that fails DEVICE_BAD_MAX tasks in a row is down for a second, doubled
- * to a minute while the one task it then gets fails, too.  Meanwhile its work goes to
- * the CPU.  Its failures are answered as ERR_BUSY: the input is not to blame.
+ * A device takes work once it has transcoded the clip.  When it fails at that, or at
+ * DEVICE_BAD_MAX tasks in a row, it is down for a second, doubled to a minute, then gets
+ * the clip again: what it can do is known by its doing, and no stream pays for it.
+ * Meanwhile its work goes to the CPU.
  */
 #include "node/farm/transcoder_int.h"
 
@@ -31,8 +32,8 @@
  */
 #define CLIP_FACTOR 1.2
 #define MEASURE_MS 700
-#define MEASURE_ROUNDS 2	/* tasks a core, at least */
-#define MEASURE_TASK_MS 20000
+#define MEASURE_ROUNDS 3	/* tasks a core, at least; the first is not counted */
+#define CLIP_MS 20000
 
 #define MEAN_WEIGHT 0.1
 #define SAMPLE_MS_MIN 50	/* of CPU or wall time: below, the clock is too coarse */
@@ -52,8 +53,11 @@ struct lane {
 	unsigned n_tasks, n_renditions;
 	double rate;		/* CPU: pixels a CPU second; device: pixels a second, all tasks */
 	bool rate_is_known;
-	unsigned n_bad;		/* failures in a row, of the device */
-	uint64_t pause_ms, down_until_ms;
+	/* a device's */
+	bool works;		/* it has shown so, and not failed since */
+	struct work_task *trial;	/* the clip is on it */
+	unsigned n_bad;		/* failures in a row */
+	uint64_t pause_ms, try_at_ms;
 	uint64_t n_done, n_failed;
 };
 
@@ -71,7 +75,7 @@ static bool lane_is_up(const struct lane *l)
 {
 	struct work_pool_stats st;
 
-	if (!l->pool || uv_now(l->t->loop) < l->down_until_ms)
+	if (!l->pool || (l->device && !l->works))
 		return false;
 	work_pool_stats(l->pool, &st);
 	return st.n_up > 0;
@@ -111,8 +115,12 @@ int lanes_open(struct transcoder *t, struct err *err)
 {
 	unsigned n = t->opts.device_sessions ? t->opts.device_sessions : DEVICE_SESSIONS;
 	const char *const *d;
+	const uint8_t *clip;
+	size_t len;
 
-	if (lane_open(t, NULL, t->slots, err) < 0)
+	clip = ladder_clip(&len);
+	t->clip = blob_new(clip, len, err);
+	if (!t->clip || lane_open(t, NULL, t->slots, err) < 0)
 		return -1;
 	for (d = t->opts.devices; d && *d; d++) {
 		if (t->n_lanes == LANES_MAX)
@@ -132,10 +140,17 @@ void lanes_close(struct transcoder *t)
 	if (t->measure.jobs)
 		measure_end(t);
 	for (i = 0; i < t->n_lanes; i++) {
-		if (t->lanes[i]->pool)
-			work_pool_close(t->lanes[i]->pool, NULL, NULL);
-		t->lanes[i]->pool = NULL;
+		struct lane *l = t->lanes[i];
+
+		if (l->trial)
+			work_task_cancel(l->trial);
+		l->trial = NULL;
+		if (l->pool)
+			work_pool_close(l->pool, NULL, NULL);
+		l->pool = NULL;
 	}
+	blob_unref(t->clip);
+	t->clip = NULL;
 }
 
 void lanes_free(struct transcoder *t)
@@ -146,22 +161,47 @@ void lanes_free(struct transcoder *t)
 		free(t->lanes[i]);
 }
 
+/* ---- the clip ---- */
+
+static struct work_task *clip_start(struct lane *l, const char *key, const struct work_cb *cb,
+				    void *arg, struct err *err)
+{
+	static const struct profile_list profiles = {
+		.n = 3,
+		.p = { { .name = "a", .width = 320, .height = 180, .bitrate = 400000, .fps_den = 1,
+			 .h264 = H264_CONSTRAINED_HIGH, .quality = -1 },
+		       { .name = "b", .width = 256, .height = 144, .bitrate = 250000, .fps_den = 1,
+			 .h264 = H264_CONSTRAINED_HIGH, .quality = -1 },
+		       { .name = "c", .width = 160, .height = 90, .bitrate = 120000, .fps_den = 1,
+			 .h264 = H264_CONSTRAINED_HIGH, .quality = -1 } },
+	};
+	struct work_spec spec = {
+		.kind = TASK_TRANSCODE, .stream_key = key, .input = l->t->clip, .max_tries = 1,
+		.profiles = &profiles, .preset = "superfast", .duration_ms = 800,
+		.deadline_ms = CLIP_MS,
+	};
+
+	return work_task_start(l->pool, &spec, cb, arg, err);
+}
+
 /* ---- measuring ---- */
 
 struct measure_job {
 	struct transcoder *t;
 	struct work_task *task;		/* NULL: rests */
 	char key[32];
+	unsigned n_done;
 	double pixels;			/* of the running task */
 };
 
 static void measure_next(struct measure_job *j);
 
+/* Time counts from the first end: workers were still coming up before. */
 static bool measure_is_enough(const struct transcoder *t)
 {
 	const struct measure *m = &t->measure;
 
-	return m->err.code || (m->n_started >= MEASURE_ROUNDS * m->n_jobs &&
+	return m->err.code || (m->n_started >= MEASURE_ROUNDS * m->n_jobs && m->since_ms &&
 			       uv_now(t->loop) - m->since_ms >= MEASURE_MS);
 }
 
@@ -177,8 +217,6 @@ static void measure_end(struct transcoder *t)
 	}
 	free(m->jobs);
 	m->jobs = NULL;
-	blob_unref(m->clip);
-	m->clip = NULL;
 }
 
 static void measure_result(struct transcoder *t)
@@ -206,6 +244,20 @@ static void on_measured_rendition(void *arg, const struct work_rendition *r)
 	j->pixels += (double)r->width * r->height * r->n_video;
 }
 
+/* A worker's first task finds its memory cold: it does not count. */
+static void measure_add(struct measure_job *j, const struct work_stats *st)
+{
+	struct measure *m = &j->t->measure;
+
+	if (j->n_done++ == 0) {
+		if (!m->since_ms)
+			m->since_ms = uv_now(j->t->loop);
+		return;
+	}
+	m->pixels += j->pixels;
+	m->cpu_ms += st->cpu_ms;
+}
+
 static void on_measured(void *arg, const struct work_stats *st, const struct err *err)
 {
 	struct measure_job *j = arg;
@@ -214,12 +266,10 @@ static void on_measured(void *arg, const struct work_stats *st, const struct err
 
 	j->task = NULL;
 	m->n_running--;
-	if (err) {
+	if (err)
 		m->err = *err;
-	} else {
-		m->pixels += j->pixels;
-		m->cpu_ms += st->cpu_ms;
-	}
+	else
+		measure_add(j, st);
 	if (!measure_is_enough(t))
 		measure_next(j);
 	if (m->n_running == 0)
@@ -229,24 +279,10 @@ static void on_measured(void *arg, const struct work_stats *st, const struct err
 static void measure_next(struct measure_job *j)
 {
 	static const struct work_cb cb = { .rendition = on_measured_rendition, .done = on_measured };
-	static const struct profile_list profiles = {
-		.n = 3,
-		.p = { { .name = "a", .width = 320, .height = 180, .bitrate = 400000, .fps_den = 1,
-			 .h264 = H264_CONSTRAINED_HIGH, .quality = -1 },
-		       { .name = "b", .width = 256, .height = 144, .bitrate = 250000, .fps_den = 1,
-			 .h264 = H264_CONSTRAINED_HIGH, .quality = -1 },
-		       { .name = "c", .width = 160, .height = 90, .bitrate = 120000, .fps_den = 1,
-			 .h264 = H264_CONSTRAINED_HIGH, .quality = -1 } },
-	};
 	struct measure *m = &j->t->measure;
-	struct work_spec spec = {
-		.kind = TASK_TRANSCODE, .stream_key = j->key, .input = m->clip,
-		.profiles = &profiles, .preset = "superfast", .duration_ms = 800,
-		.deadline_ms = MEASURE_TASK_MS,
-	};
 
 	j->pixels = 0;
-	j->task = work_task_start(lane_pool(cpu_lane(j->t)), &spec, &cb, j, &m->err);
+	j->task = clip_start(cpu_lane(j->t), j->key, &cb, j, &m->err);
 	if (!j->task)
 		return;
 	m->n_running++;
@@ -256,8 +292,6 @@ static void measure_next(struct measure_job *j)
 void lanes_measure(struct transcoder *t)
 {
 	struct measure *m = &t->measure;
-	const uint8_t *clip;
-	size_t len;
 	unsigned i;
 
 	if (t->opts.capacity) {
@@ -265,16 +299,12 @@ void lanes_measure(struct transcoder *t)
 		cpu_lane(t)->rate_is_known = true;
 		return;
 	}
-	clip = ladder_clip(&len);
 	m->n_jobs = t->cores < t->slots ? t->cores : t->slots;
 	m->jobs = xcalloc(m->n_jobs, sizeof(*m->jobs));
-	m->since_ms = uv_now(t->loop);
-	m->clip = blob_new(clip, len, &m->err);
 	for (i = 0; i < m->n_jobs; i++) {
 		m->jobs[i].t = t;
 		snprintf(m->jobs[i].key, sizeof(m->jobs[i].key), "measure/%u", i);
-		if (m->clip)
-			measure_next(&m->jobs[i]);
+		measure_next(&m->jobs[i]);
 	}
 	if (m->n_running == 0)
 		measure_result(t);
@@ -293,66 +323,114 @@ void lanes_give_up_measuring(struct transcoder *t)
 	}
 }
 
-/* ---- tasks ---- */
+/* ---- devices: up and down ---- */
 
-/* A device that failed gets one task at a time until one succeeds. */
-static bool device_has_room(const struct lane *l, unsigned n_renditions)
+static void device_down(struct lane *l, const struct err *why)
 {
-	if (!lane_is_up(l))
-		return false;
-	if (l->pause_ms && l->n_tasks > 0)
-		return false;
-	return l->n_tasks == 0 || l->n_renditions + n_renditions <= l->max_sessions;
-}
-
-/* The least busy device, else the CPU. */
-struct lane *lane_take(struct transcoder *t, unsigned n_renditions)
-{
-	struct lane *best = NULL, *l;
-	size_t i;
-
-	if (t->n_running >= t->slots)
-		return NULL;
-	for (i = 1; i < t->n_lanes; i++) {
-		l = t->lanes[i];
-		if (device_has_room(l, n_renditions) &&
-		    (!best || l->n_renditions < best->n_renditions))
-			best = l;
-	}
-	if (!best)
-		best = cpu_lane(t);
-	best->n_tasks++;
-	best->n_renditions += n_renditions;
-	t->n_running++;
-	return best;
-}
-
-void lane_leave(struct lane *l, unsigned n_renditions)
-{
-	l->n_tasks--;
-	l->n_renditions -= n_renditions;
-	l->t->n_running--;
-}
-
-static void device_failed(struct lane *l, const struct err *err)
-{
-	if (++l->n_bad < DEVICE_BAD_MAX && !l->pause_ms)
-		return;
+	l->works = false;
 	l->n_bad = 0;
 	l->pause_ms = l->pause_ms ? l->pause_ms * 2 : DEVICE_PAUSE_MIN_MS;
 	if (l->pause_ms > DEVICE_PAUSE_MAX_MS)
 		l->pause_ms = DEVICE_PAUSE_MAX_MS;
-	l->down_until_ms = uv_now(l->t->loop) + l->pause_ms;
-	log_warn(NULL, "a device fails, its work goes elsewhere: device=%s wait_ms=%llu why=%s",
-		 l->device, (unsigned long long)l->pause_ms, err->msg);
+	l->try_at_ms = uv_now(l->t->loop) + l->pause_ms;
+	log_warn(NULL, "a device fails, the CPU does its work: device=%s wait_ms=%llu why=%s",
+		 l->device, (unsigned long long)l->pause_ms, why->msg);
 }
 
-static void device_succeeded(struct lane *l)
+static void on_tried(void *arg, const struct work_stats *st, const struct err *err)
 {
-	if (l->pause_ms)
-		log_info(NULL, "a device works again: device=%s", l->device);
-	l->n_bad = 0;
-	l->pause_ms = 0;
+	struct lane *l = arg;
+
+	l->trial = NULL;
+	if (err) {
+		device_down(l, err);
+		return;
+	}
+	l->works = true;
+	log_info(NULL, "a device works: device=%s ms=%u", l->device, st->wall_ms);
+}
+
+static void device_try(struct lane *l)
+{
+	static const struct work_cb cb = { .done = on_tried };
+	struct err err;
+
+	l->trial = clip_start(l, "trial", &cb, l, &err);
+	if (!l->trial)
+		device_down(l, &err);
+}
+
+void lanes_tick(struct transcoder *t)
+{
+	size_t i;
+
+	for (i = 1; i < t->n_lanes; i++) {
+		struct lane *l = t->lanes[i];
+
+		if (!l->works && !l->trial && uv_now(t->loop) >= l->try_at_ms)
+			device_try(l);
+	}
+}
+
+/* ---- tasks ---- */
+
+/* Hardware does these two, and nothing but transcoding. */
+static bool is_for_devices(const struct msg_task *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->profiles.n; i++)
+		if (m->profiles.p[i].encoder != ENCODER_H264 &&
+		    m->profiles.p[i].encoder != ENCODER_HEVC)
+			return false;
+	return m->kind == TASK_TRANSCODE && m->profiles.n > 0;
+}
+
+/* The least busy device with room, NULL: none. */
+static struct lane *find_device(const struct transcoder *t, unsigned n)
+{
+	struct lane *best = NULL;
+	size_t i;
+
+	for (i = 1; i < t->n_lanes; i++) {
+		struct lane *l = t->lanes[i];
+
+		/* A task of more renditions than it may have goes there alone. */
+		if (lane_is_up(l) && (l->n_tasks == 0 || l->n_renditions + n <= l->max_sessions) &&
+		    (!best || l->n_renditions < best->n_renditions))
+			best = l;
+	}
+	return best;
+}
+
+/* At least one: a remux is something to do, too. */
+static unsigned renditions_of_task(const struct msg_task *m)
+{
+	return m->profiles.n ? (unsigned)m->profiles.n : 1;
+}
+
+struct lane *lane_take(struct transcoder *t, const struct msg_task *m, bool cpu_only)
+{
+	unsigned n = renditions_of_task(m);
+	struct lane *l = NULL;
+
+	if (t->n_running >= t->slots)
+		return NULL;
+	if (!cpu_only && is_for_devices(m))
+		l = find_device(t, n);
+	if (!l)
+		l = cpu_lane(t);
+	l->n_tasks++;
+	l->n_renditions += n;
+	t->n_running++;
+	return l;
+}
+
+void lane_leave(struct lane *l, const struct msg_task *m)
+{
+	l->n_tasks--;
+	l->n_renditions -= renditions_of_task(m);
+	l->t->n_running--;
 }
 
 static void sample(struct lane *l, double pixels, unsigned ms)
@@ -375,22 +453,31 @@ static void learn(struct lane *l, double pixels, const struct work_stats *st, un
 		sample(l, pixels, st->cpu_ms);
 }
 
-void lane_done(struct lane *l, unsigned n_renditions, double pixels, const struct work_stats *st,
-	       unsigned busy_ms, const struct err *err)
+static void device_ended(struct lane *l, const struct err *err)
+{
+	if (!err) {
+		l->n_bad = 0;
+		l->pause_ms = 0;
+	} else if (err->code == ERR_IO || err->code == ERR_INTERNAL) {
+		if (++l->n_bad >= DEVICE_BAD_MAX && l->works)
+			device_down(l, err);
+	}
+}
+
+void lane_done(struct lane *l, const struct msg_task *m, double pixels,
+	       const struct work_stats *st, unsigned busy_ms, const struct err *err)
 {
 	unsigned n_side = l->n_tasks;
 
-	lane_leave(l, n_renditions);
-	if (!err) {
-		l->n_done++;
-		if (l->device)
-			device_succeeded(l);
-		learn(l, pixels, st, busy_ms, n_side);
+	lane_leave(l, m);
+	if (l->device)
+		device_ended(l, err);
+	if (err) {
+		l->n_failed++;
 		return;
 	}
-	l->n_failed++;
-	if (l->device && (err->code == ERR_IO || err->code == ERR_INTERNAL))
-		device_failed(l, err);
+	l->n_done++;
+	learn(l, pixels, st, busy_ms, n_side);
 }
 
 /* ---- telling ---- */

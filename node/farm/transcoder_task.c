@@ -3,9 +3,12 @@
  * RenditionHeader, DATA ... RenditionTrailer ... TaskDone, CLOSE.
  *
  * Input to be transcoded goes to a worker as it comes, whether its length is known or
- * not; what the ladder cannot take in pieces (MP4, and tasks of other kinds) is
+ * not; what cannot be taken in pieces (MP4, tasks of other kinds, and on devices) is
  * gathered first.  Output goes out as it is made: a rendition's bytes may wait on
  * those of another one, never on its own end.
+ *
+ * What a device says it cannot do (ERR_INTERNAL, before it made a byte) the CPU does
+ * then; all other failures are answered, because another try is the farm's affair.
  *
  * The orchestrator is not trusted with more than work: a message out of order aborts
  * its channel; input is bounded (SEGMENT_BYTES_MAX a task, `slots` tasks) and must
@@ -17,6 +20,7 @@
 #include <string.h>
 
 #include "base/blob.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "node/peer/conn.h"
 
@@ -36,26 +40,21 @@ struct task {
 	struct transcoder *t;
 	struct peer_channel *ch;
 	enum task_step step;
-	uint64_t since_ms;		/* of this step */
+	int64_t since_ms;		/* of this step */
 	struct msg_task msg;
 	size_t len;			/* bytes that came */
 	struct lane *lane;		/* NULL: none yet */
 	struct work_task *work;		/* NULL: its input is gathered, or it is over */
 	struct buf gathered;
+	struct blob *input;		/* once gathered */
 	int current;			/* whose bytes come now; -1: nobody's */
 	uint64_t sent[PROFILES_MAX];	/* bytes of each rendition */
 	double pixels;			/* of those that are whole */
 };
 
-static bool is_gathered(const struct msg_task *m)
+static bool is_gathered(const struct task *k)
 {
-	return m->fmp4 || m->kind != TASK_TRANSCODE;
-}
-
-/* At least one: also a remux is something to do. */
-static unsigned n_renditions(const struct task *k)
-{
-	return k->msg.profiles.n ? (unsigned)k->msg.profiles.n : 1;
+	return k->msg.fmp4 || k->msg.kind != TASK_TRANSCODE || lane_is_device(k->lane);
 }
 
 /* ---- the end ---- */
@@ -65,9 +64,10 @@ static void task_free(struct task *k)
 	if (k->work)
 		work_task_cancel(k->work);
 	if (k->lane)
-		lane_leave(k->lane, n_renditions(k));
+		lane_leave(k->lane, &k->msg);
 	list_remove(&k->node);
 	buf_fini(&k->gathered);
+	blob_unref(k->input);
 	uplink_tell_load(k->t);
 	free(k);
 }
@@ -159,23 +159,45 @@ static void on_rendition(void *arg, const struct work_rendition *r)
 		k->pixels += (double)r->width * r->height * r->n_video;
 }
 
-static enum err_code code_of(const struct lane *l, const struct err *err)
+static uint32_t deadline_of(const struct task *k)
 {
-	if (!err)
-		return ERR_NONE;
-	/* The device failed, not the input: elsewhere it may well be done. */
-	if (lane_is_device(l) && err->code == ERR_INTERNAL)
-		return ERR_BUSY;
-	return err->code;
+	return k->msg.deadline_ms ? k->msg.deadline_ms : DEADLINE_DEFAULT_MS;
 }
 
-static void on_done(void *arg, const struct work_stats *st, const struct err *err)
+static uint32_t busy_ms(const struct task *k)
 {
-	struct task *k = arg;
-	struct transcoder *t = k->t;
-	uint64_t busy_ms = k->step == STEP_WORK ? uv_now(t->loop) - k->since_ms : 0;
+	return k->step == STEP_WORK ? (uint32_t)(clock_mono_ms() - k->since_ms) : 0;
+}
 
-	k->work = NULL;
+static bool is_begun(const struct task *k)
+{
+	size_t i;
+
+	for (i = 0; i < PROFILES_MAX; i++)
+		if (k->sent[i] > 0)
+			return true;
+	return false;
+}
+
+static int work_start(struct task *k, struct blob *input, struct err *err);
+
+/* On the CPU, in what is left of the time. */
+static bool try_on_cpu(struct task *k, const struct err *err)
+{
+	struct err own;
+
+	if (!lane_is_device(k->lane) || err->code != ERR_INTERNAL || is_begun(k) ||
+	    busy_ms(k) >= deadline_of(k))
+		return false;
+	lane_done(k->lane, &k->msg, 0, NULL, 0, err);
+	k->lane = lane_take(k->t, &k->msg, true);
+	return k->lane && work_start(k, k->input, &own) == 0;
+}
+
+static void task_ended(struct task *k, const struct work_stats *st, const struct err *err)
+{
+	struct transcoder *t = k->t;
+
 	if (err && log_may(&t->task_limit, LOGS_A_MINUTE))
 		log_warn(NULL, "a task fails: stream=%s sequence=%llu why=%s", k->msg.stream_key,
 			 (unsigned long long)k->msg.sequence, err->msg);
@@ -185,12 +207,20 @@ static void on_done(void *arg, const struct work_stats *st, const struct err *er
 		t->n_done++;
 		t->n_pixels += k->pixels;
 	}
-	send_done(k, st, code_of(k->lane, err), err ? err->msg : "");
-	/* A streamed one's time is its source's, not the device's. */
-	lane_done(k->lane, n_renditions(k), k->pixels, st,
-		  k->msg.streamed ? 0 : (unsigned)busy_ms, err);
+	send_done(k, st, err ? err->code : ERR_NONE, err ? err->msg : "");
+	if (k->lane)
+		lane_done(k->lane, &k->msg, k->pixels, st, busy_ms(k), err);
 	k->lane = NULL;
 	task_free(k);
+}
+
+static void on_done(void *arg, const struct work_stats *st, const struct err *err)
+{
+	struct task *k = arg;
+
+	k->work = NULL;
+	if (!err || !try_on_cpu(k, err))
+		task_ended(k, st, err);
 }
 
 /* ---- work ---- */
@@ -202,10 +232,9 @@ static int work_start(struct task *k, struct blob *input, struct err *err)
 	const struct msg_task *m = &k->msg;
 	struct work_spec spec = {
 		.kind = m->kind, .stream_key = m->stream_key, .fmp4 = m->fmp4, .input = input,
-		/* Another try is the farm's affair. */
 		.max_tries = 1, .profiles = &m->profiles, .preset = m->preset,
 		.duration_ms = m->duration_ms, .sequence = m->sequence,
-		.deadline_ms = m->deadline_ms ? m->deadline_ms : DEADLINE_DEFAULT_MS,
+		.deadline_ms = deadline_of(k) - busy_ms(k),
 	};
 
 	k->work = work_task_start(lane_pool(k->lane), &spec, &cb, k, err);
@@ -214,24 +243,20 @@ static int work_start(struct task *k, struct blob *input, struct err *err)
 
 static int start_gathered(struct task *k, struct err *err)
 {
-	struct blob *input = blob_new(k->gathered.data, k->gathered.len, err);
-	int rc = input ? work_start(k, input, err) : -1;
-
-	blob_unref(input);
+	k->input = blob_new(k->gathered.data, k->gathered.len, err);
 	buf_fini(&k->gathered);
-	return rc;
+	return k->input ? work_start(k, k->input, err) : -1;
 }
 
 static void input_is_whole(struct task *k, uint32_t duration_ms)
 {
-	const struct msg_task *m = &k->msg;
 	struct err err;
 
 	k->step = STEP_WORK;
-	k->since_ms = uv_now(k->t->loop);
-	if (!is_gathered(m))
-		work_task_finish(k->work, duration_ms,
-				 m->deadline_ms ? m->deadline_ms : DEADLINE_DEFAULT_MS);
+	k->since_ms = clock_mono_ms();
+	k->msg.duration_ms = duration_ms;
+	if (!is_gathered(k))
+		work_task_finish(k->work, duration_ms, deadline_of(k));
 	else if (start_gathered(k, &err) < 0)
 		task_refuse(k, err.code, err.msg);
 }
@@ -243,7 +268,7 @@ static const char *fault_of(const struct msg_task *m)
 {
 	if (!m->streamed && m->len == 0)
 		return "a task without input";
-	if (m->streamed && is_gathered(m))
+	if (m->streamed && m->fmp4)
 		return "only MPEG-TS can be streamed";
 	return NULL;
 }
@@ -263,15 +288,15 @@ static void take_task(struct task *k, const uint8_t *data, size_t len)
 		task_fault(k, fault);
 		return;
 	}
-	k->lane = t->draining ? NULL : lane_take(t, n_renditions(k));
+	k->lane = t->draining ? NULL : lane_take(t, &k->msg, false);
 	if (!k->lane) {
 		task_refuse(k, ERR_BUSY, t->draining ? "it drains" : "all slots are taken");
 		return;
 	}
 	k->step = STEP_INPUT;
-	k->since_ms = uv_now(t->loop);
+	k->since_ms = clock_mono_ms();
 	uplink_tell_load(t);
-	if (!is_gathered(&k->msg) && work_start(k, NULL, &err) < 0)
+	if (!is_gathered(k) && work_start(k, NULL, &err) < 0)
 		task_refuse(k, err.code, err.msg);
 }
 
@@ -304,9 +329,9 @@ static void on_msg(void *arg, struct peer_channel *ch, uint16_t type, const uint
 
 static int keep_input(struct task *k, const uint8_t *data, size_t len, struct err *err)
 {
-	if (!is_gathered(&k->msg))
+	if (!is_gathered(k))
 		return work_task_feed(k->work, data, len, err);
-	buf_add(&k->gathered, data, len);	/* bounded by msg.len */
+	buf_add(&k->gathered, data, len);	/* its bound was looked at */
 	return 0;
 }
 
@@ -351,14 +376,14 @@ void transcoder_task_open(struct transcoder *t, struct peer_channel *ch)
 	k->t = t;
 	k->ch = ch;
 	k->current = -1;
-	k->since_ms = uv_now(t->loop);
+	k->since_ms = clock_mono_ms();
 	buf_init(&k->gathered, SEGMENT_BYTES_MAX);
 	list_add_tail(&t->tasks, &k->node);
 	peer_channel_set(ch, &cb, k);
 }
 
 /* The work itself has the pool's deadline. */
-static const char *task_is_late(const struct task *k, uint64_t now_ms)
+static const char *task_is_late(const struct task *k, int64_t now_ms)
 {
 	switch (k->step) {
 	case STEP_TASK:
@@ -374,7 +399,7 @@ static const char *task_is_late(const struct task *k, uint64_t now_ms)
 
 void transcoder_tasks_tick(struct transcoder *t)
 {
-	uint64_t now = uv_now(t->loop);
+	int64_t now = clock_mono_ms();
 
 	list_each(n, &t->tasks) {
 		struct task *k = list_entry(n, struct task, node);

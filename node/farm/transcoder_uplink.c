@@ -231,10 +231,11 @@ static void take_challenge(struct transcoder *t, const uint8_t *data, size_t len
 static void become_member(struct transcoder *t)
 {
 	struct uplink *l = &t->uplink;
-	char hex[43];
+	char hex[43] = "local";
 
 	l->state = UPLINK_MEMBER;
-	eth_addr_fmt(hex, peer_conn_addr(l->conn));
+	if (!l->local)
+		eth_addr_fmt(hex, peer_conn_addr(l->conn));
 	log_info(NULL, "joined an orchestrator: orch=%s eth=%s mpx_s=%llu slots=%u", l->hostport,
 		 hex, (unsigned long long)(lanes_capacity(t) / 1000000), t->slots);
 	send_load(t);

@@ -28,8 +28,7 @@
 
 #define READ_LEN 65536
 #define WRITE_LEN (16 * (FRAME_HEAD + FRAME_PAYLOAD_MAX))
-
-#define NO_TURN LADDER_MAX
+#define NO_TURN LADDER_MAX	/* is no index */
 
 struct child {
 	int fd;

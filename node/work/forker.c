@@ -1,11 +1,11 @@
 #include "node/work/forker.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -176,11 +176,15 @@ struct forker *forker_start(uv_loop_t *loop, bool confine, const char *device,
 	return f;
 }
 
+/* Not by its socket: a child that was forked just now may still hold the other end.  A
+ * zygote is to be waited for before the first of its children hears of its death. */
 bool forker_is_alive(const struct forker *f)
 {
-	struct pollfd p = { .fd = f->fd, .events = POLLIN };
+	siginfo_t info = { .si_pid = 0 };
 
-	return poll(&p, 1, 0) >= 0 && !(p.revents & (POLLHUP | POLLERR));
+	if (waitid(P_PID, (id_t)f->process.pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return errno != ECHILD;
+	return info.si_pid == 0;
 }
 
 /* The socket's buffer holds hundreds of packets: when it is full, nobody reads. */

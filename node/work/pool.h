@@ -15,7 +15,8 @@ struct err;
  * one task at a time, and is replaced before it serves another.  Tasks and results
  * are the transcoder messages over a socketpair.  A crash, a hang past the
  * deadline or a broken answer costs the task one retry in a fresh child, then it
- * fails.  Loop thread; all decoding happens in the children.
+ * fails; at once when its input was streamed or its results were passed on as they
+ * came.  Loop thread; all decoding happens in the children.
  *
  * Source: DESIGN 2; facts/worker-spike.md.
  */

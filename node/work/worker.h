@@ -35,7 +35,8 @@ struct worker_cb {
 struct worker *worker_open(uv_loop_t *loop, int fd, const struct worker_cb *cb, void *arg,
 			   struct err *err);
 /* Send a task (task->len is input->len; a reference to input is kept while it is
- * written).  The worker is ready and idle. */
+ * written).  The worker is ready and idle.  pieces: its renditions go to cb->piece as
+ * they come, and are not kept. */
 void worker_run(struct worker *w, const struct msg_task *task, struct blob *input, bool pieces);
 
 /*

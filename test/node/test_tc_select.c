@@ -142,12 +142,28 @@ static void cheaper_wins_among_equally_fast(void **state)
 	assert_int_equal(tc_select_best(c, 3, -1), 0);
 }
 
-static void price_alone_moves_no_stream(void **state)
+static void streams_spread_over_equally_fast_and_cheap(void **state)
+{
+	struct tc_candidate c[3] = { at(TC_SCORE_UNKNOWN), at(TC_SCORE_UNKNOWN), at(0.58) };
+
+	(void)state;
+	c[0].load = 2;
+	c[1].load = 1;
+	c[2].load = 3;
+	assert_int_equal(tc_select_best(c, 3, -1), 1);
+	c[1].load = 3;
+	assert_int_equal(tc_select_best(c, 3, -1), 0);
+	c[2].score = 0.3;
+	assert_int_equal(tc_select_best(c, 3, -1), 2);
+}
+
+static void price_and_load_move_no_stream(void **state)
 {
 	struct tc_candidate c[2] = { at(0.5), at(0.5) };
 
 	(void)state;
 	c[0].price = 100;
+	c[0].load = 7;
 	c[1].price = 1;
 	assert_int_equal(tc_select_best(c, 2, 0), 0);
 }
@@ -322,7 +338,8 @@ int main(void)
 		cmocka_unit_test(noise_below_a_tenth_of_real_time_moves_nothing),
 		cmocka_unit_test(one_slower_than_real_time_is_left_for_any_faster),
 		cmocka_unit_test(cheaper_wins_among_equally_fast),
-		cmocka_unit_test(price_alone_moves_no_stream),
+		cmocka_unit_test(streams_spread_over_equally_fast_and_cheap),
+		cmocka_unit_test(price_and_load_move_no_stream),
 		cmocka_unit_test(least_used_for_its_age_is_tried_out),
 		cmocka_unit_test(stream_in_trouble_tries_nothing_out),
 		cmocka_unit_test(equal_ones_are_tried_by_lot),

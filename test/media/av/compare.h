@@ -35,18 +35,21 @@ static inline int reel_add(void *arg, const AVFrame *f, struct err *err)
 
 static inline void reel_of(struct reel *r, const struct ladder_out *out)
 {
-	struct decoded d;
+	struct decoder *d;
 	struct input in;
 	struct err err;
+	size_t i;
 
 	memset(r, 0, sizeof(*r));
-	if (input_load(&in, out->fmp4, out->data, out->len, 4096 * 2304, &err) < 0 ||
-	    decode_video(&d, &in, 4096 * 2304, UINT64_MAX, 0, reel_add, r, &err) < 0) {
-		fprintf(stderr, "rendition %zu: %s\n", out->index, err.msg);
-		fail();
-	}
-	assert_int_equal(d.width, out->width);
-	assert_int_equal(d.height, out->height);
+	assert_int_equal(input_load(&in, out->fmp4, out->data, out->len, 4096 * 2304, &err), 0);
+	d = decoder_open(&in, UINT64_MAX, reel_add, r, &err);
+	assert_non_null(d);
+	for (i = 0; i < in.video.n; i++)
+		assert_int_equal(decoder_push(d, in.video.pkt[i], &err), 0);
+	assert_int_equal(decoder_end(d, &err), 0);
+	assert_int_equal(decoder_result(d)->width, out->width);
+	assert_int_equal(decoder_result(d)->height, out->height);
+	decoder_free(d);
 	input_fini(&in);
 }
 

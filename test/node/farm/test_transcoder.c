@@ -172,8 +172,12 @@ static bool is_pinned(struct boss *b, const struct sig_key *key)
 
 static void first_orchestrator_is_pinned(void **state)
 {
-	struct boss *b = boss_joined(&boss_opts);
+	struct boss *b = boss_new(&boss_opts);
 
+	boss_until(b, transcoder_is_ready(b->t));
+	boss_listen(b);
+	boss_call(b, NULL);
+	boss_until_joined(b);
 	boss_until(b, is_pinned(b, b->key));
 	boss_vanish(b);
 	b->n_loads = 0;
@@ -181,19 +185,24 @@ static void first_orchestrator_is_pinned(void **state)
 	boss_free(b);
 }
 
+/* Handshakes that the transcoder broke off. */
+static unsigned n_bad(const struct boss *b)
+{
+	struct peer_stats st;
+
+	peer_ctx_stats(b->other_ctx, &st);
+	return (unsigned)st.n_bad;
+}
+
 static void another_one_than_the_pinned_is_not_joined(void **state)
 {
 	struct boss *b = boss_new(&boss_opts);
 	struct eth_addr other = { { 9 } };
-	struct peer_stats st;
 
 	boss_listen(b);
 	assert_int_equal(pins_add(b->pins, b->at, &other, NULL), 0);
 	boss_call(b, NULL);
-	do {	/* tried again and again */
-		uv_run(&b->loop, UV_RUN_ONCE);
-		peer_ctx_stats(b->other_ctx, &st);
-	} while (st.n_bad < 3);
+	boss_until(b, n_bad(b) >= 3);	/* tried again and again */
 	assert_int_equal(b->n_conns, 0);
 	assert_int_equal(b->n_joins, 0);
 	boss_free(b);
@@ -399,6 +408,33 @@ static void task_beyond_the_slots_is_answered_as_busy(void **state)
 	job_free(open[1]);
 	job_free(third);
 	job_free(again);
+	boss_free(b);
+}
+
+static void input_that_does_not_come_is_given_up(void **state)
+{
+	struct boss *b = boss_joined(&boss_opts);
+	struct msg_task m = job_task("a");
+	struct job *silent = job_open(b), *whole;
+
+	m.streamed = false;
+	m.fmp4 = true;
+	m.len = 1000;
+	whole = job_open(b);
+	clock_fake(1000, 0);
+	job_say_task(whole, &m);
+	peer_channel_data(whole->ch, (const uint8_t *)"media", 5);
+	boss_until(b, b->load.running == 1);
+	clock_fake(1000 + 60000 + 14000, 0);
+	job_wait(silent);
+	assert_int_equal(silent->err.code, ERR_INVALID);
+	assert_false(whole->is_closed);
+	clock_fake(1000 + 60000 + 16000, 0);
+	job_wait(whole);
+	assert_int_equal(whole->err.code, ERR_INVALID);
+	clock_fake(-1, 0);
+	job_free(silent);
+	job_free(whole);
 	boss_free(b);
 }
 
@@ -640,31 +676,94 @@ static enum err_code code_of(struct boss *b, const char *text)
 	return code;
 }
 
-static void device_that_fails_is_down_for_a_while(void **state)
+/* Who did it: the made-up ladder tells. */
+static void expect_device(struct boss *b, const char *want)
+{
+	struct msg_task m = job_task("who");
+	struct job *j;
+
+	m.streamed = false;
+	m.fmp4 = true;		/* in one piece also on the CPU */
+	j = job_give(b, &m, "device", 6);
+	job_wait(j);
+	assert_int_equal(j->done.code, 0);
+	assert_int_equal(j->out[1].len, strlen(want));
+	assert_memory_equal(j->out[1].data, want, strlen(want));
+	job_free(j);
+}
+
+static struct boss *boss_with_device(void)
 {
 	static const char *const devices[] = { "nvidia:0", NULL };
 	struct transcoder_opts o = boss_opts;
 	struct boss *b;
-	unsigned i;
 
 	o.devices = devices;
+	o.slots = 3;
+	o.device_sessions = 4;
 	b = boss_joined(&o);
 	assert_int_equal(b->load.n_devices, 1);
 	assert_string_equal(b->load.device[0].name, "nvidia:0");
+	assert_int_equal(b->load.device[0].max_sessions, 4);
 	boss_until(b, b->load.device[0].up);
-	/* On the device it is answered as "elsewhere, please"; on the CPU as it is. */
+	return b;
+}
+
+static void device_does_what_it_can_and_the_cpu_the_rest(void **state)
+{
+	struct boss *b = boss_with_device();
+	struct msg_task m = job_task("a"), vp9 = job_task("b");
+	struct job *j[2], *k;
+	uint64_t with = b->load.capacity;
+	int i;
+
+	assert_true(with > 1000000000);
+	expect_device(b, "nvidia:0");
+	for (i = 0; i < 2; i++)
+		j[i] = began(b, &m);
+	boss_until(b, b->load.device[0].sessions == 4);
+	expect_device(b, "none");		/* it is full */
+	job_free(j[0]);
+	boss_until(b, b->load.device[0].sessions == 2);
+	expect_device(b, "nvidia:0");
+	job_free(j[1]);
+	vp9.streamed = false;
+	vp9.profiles.p[0].encoder = ENCODER_VP9;
+	k = job_give(b, &vp9, "device", 6);
+	job_wait(k);
+	/* streamed to the CPU's worker: only a ladder that has it whole tells who it is */
+	assert_memory_equal(k->out[1].data, "device", 6);
+	job_free(k);
+	k = job_give(b, &m, "media", 5);	/* streamed: gathered for the device */
+	job_wait(k);
+	expect_input(k, "media", 5);
+	job_free(k);
+	boss_free(b);
+}
+
+static void device_that_fails_is_down_for_a_while(void **state)
+{
+	struct boss *b = boss_with_device();
+	struct job *j;
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		expect_device(b, "nvidia:0");
+		/* What it cannot do the CPU is asked for, which cannot either. */
+		assert_int_equal(code_of(b, "no-memory "), ERR_INTERNAL);
+	}
+	/* A success between them: it is not down. */
+	assert_true(b->load.device[0].up);
 	for (i = 0; i < 3; i++)
-		assert_int_equal(code_of(b, "no-memory "), ERR_BUSY);
-	assert_int_equal(code_of(b, "no-memory "), ERR_INTERNAL);
-	assert_int_equal(code_of(b, "media"), ERR_NONE);
+		assert_int_equal(code_of(b, "crash "), ERR_IO);
 	boss_until(b, !b->load.device[0].up);
+	expect_device(b, "none");
 	boss_until(b, b->load.device[0].up);	/* a second later */
-	assert_int_equal(code_of(b, "no-memory "), ERR_BUSY);
-	assert_int_equal(code_of(b, "no-memory "), ERR_INTERNAL);	/* down at once */
-	boss_until(b, b->load.device[0].up);	/* two seconds later */
-	assert_int_equal(code_of(b, "media"), ERR_NONE);
-	assert_int_equal(code_of(b, "no-memory "), ERR_BUSY);	/* it is trusted again */
-	assert_int_equal(code_of(b, "no-memory "), ERR_BUSY);
+	expect_device(b, "nvidia:0");
+	j = job_give_text(b, "a", "bad ");	/* the input's fault */
+	job_wait(j);
+	assert_int_equal(j->done.code, ERR_INVALID);
+	job_free(j);
 	boss_free(b);
 }
 
@@ -722,6 +821,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(failures_are_answered_not_tried_again),
 		cmocka_unit_test(hang_ends_at_the_deadline),
 		cmocka_unit_test(task_beyond_the_slots_is_answered_as_busy),
+		cmocka_unit_test(input_that_does_not_come_is_given_up),
 		cmocka_unit_test(task_against_the_rules_ends_its_channel_alone),
 		cmocka_unit_test(no_task_is_taken_before_the_proof),
 		cmocka_unit_test(lost_connection_ends_its_tasks_and_comes_back),
@@ -730,6 +830,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(it_may_be_closed_at_any_time),
 		cmocka_unit_test(capacity_is_measured),
 		cmocka_unit_test(capacity_follows_the_work),
+		cmocka_unit_test(device_does_what_it_can_and_the_cpu_the_rest),
 		cmocka_unit_test(device_that_fails_is_down_for_a_while),
 		cmocka_unit_test(status_and_metrics_are_well_formed),
 	};
