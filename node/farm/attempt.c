@@ -128,6 +128,16 @@ static enum outcome outcome_of(int code)
 	return OUTCOME_FAILED;
 }
 
+/* Of one that began early, what it took from the end of its input: before that it mostly
+ * waited for it. */
+static unsigned wall_of(const struct attempt *a, const struct msg_task_done *d)
+{
+	const struct farm_task *t = a->t;
+	uint64_t since = uv_now(t->farm->loop) - t->whole_at;
+
+	return a->early && t->whole && since < d->wall_ms ? (unsigned)since : d->wall_ms;
+}
+
 static void on_task_done(struct attempt *a, const uint8_t *data, size_t len)
 {
 	struct msg_task_done d;
@@ -137,7 +147,7 @@ static void on_task_done(struct attempt *a, const uint8_t *data, size_t len)
 		attempt_end(a, OUTCOME_LIED, &err);
 		return;
 	}
-	a->t->done.wall_ms = d.wall_ms;
+	a->t->done.wall_ms = wall_of(a, &d);
 	a->t->done.cpu_ms = d.cpu_ms;
 	err_set(&err, (enum err_code)d.code, "%.190s", d.reason);
 	attempt_end(a, outcome_of(d.code), &err);
