@@ -490,6 +490,7 @@ static void three_late_in_a_row_suspend(void **state)
 	__atomic_add_fetch(&warped_ns, INT64_C(91000) * 1000000, __ATOMIC_RELAXED);
 	spin_until(&r->loop, is_suspended(r));
 	assert_true(status_has(r, "\"late\":3"));
+	assert_false(status_has(r, "\"slowness\":1.00"));
 	assert_int_equal(f->n_tasks, 3);
 	for (i = 0; i < 3; i++) {
 		farm_task_cancel(j[i].t);
