@@ -49,13 +49,19 @@ void attempt_load(const struct member *m, const struct farm_task *t, struct choi
 
 /* ---- its end ---- */
 
-/* The task was all that time at work: what is that against what was claimed? */
+/* Since its member could finish it. */
+static double busy_ms(const struct attempt *a)
+{
+	const struct farm_task *t = a->t;
+
+	return (double)(uv_now(t->farm->loop) - (a->early ? t->whole_at : a->started_at));
+}
+
+/* For when it has been checked. */
 static void note_speed(const struct attempt *a, struct farm_task *t)
 {
-	uint64_t now = uv_now(t->farm->loop);
-
 	t->claimed_ms = a->claimed_ms;
-	t->actual_ms = (double)(now - (a->early ? t->whole_at : a->started_at));
+	t->actual_ms = busy_ms(a);
 	/* One that began early had less left to do: it tells only when it was slow. */
 	if (a->early && t->actual_ms < t->claimed_ms)
 		t->claimed_ms = 0;
@@ -91,6 +97,8 @@ void attempt_end(struct attempt *a, enum outcome o, const struct err *why)
 		note_speed(a, t);
 		t->result = a->in;
 		a->in = NULL;
+	} else if (o == OUTCOME_LATE && t->whole) {
+		speed_measure(&m->rec->speed, a->claimed_ms, busy_ms(a));
 	}
 	/* TaskDone ends the conversation, whatever it says. */
 	if (a->ch && (o == OUTCOME_LIED || o == OUTCOME_LATE || o == OUTCOME_LOST))

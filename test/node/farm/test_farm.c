@@ -490,6 +490,7 @@ static void three_late_in_a_row_suspend(void **state)
 	__atomic_add_fetch(&warped_ns, INT64_C(91000) * 1000000, __ATOMIC_RELAXED);
 	spin_until(&r->loop, is_suspended(r));
 	assert_true(status_has(r, "\"late\":3"));
+	assert_false(status_has(r, "\"slowness\":1.00"));
 	assert_int_equal(f->n_tasks, 3);
 	for (i = 0; i < 3; i++) {
 		farm_task_cancel(j[i].t);
@@ -515,6 +516,42 @@ static void one_without_room_is_avoided_for_a_while(void **state)
 	assert_int_equal(j.err.code, ERR_NONE);
 	assert_int_equal(j.d.n_tries, 1);
 	job_fini(&j);
+	rig_free(r);
+}
+
+static void one_that_takes_no_channel_is_busy(void **state)
+{
+	struct rig *r = rig_new();
+	struct fake *f = remote_new(r);
+	struct job j;
+
+	f->refuse_channels = true;
+	job_start(&j, r, "s");
+	spin_until(&r->loop, f->n_refused == 2);
+	f->refuse_channels = false;
+	say_all(wait_task(f, 0));
+	wait_done(&j);
+	assert_int_equal(j.err.code, ERR_NONE);
+	assert_int_equal(j.d.n_tries, 1);
+	job_fini(&j);
+	rig_free(r);
+}
+
+static void one_that_drains_while_it_joins_gets_nothing(void **state)
+{
+	struct rig *r = rig_new();
+	struct fake *f = fake_start(r, false, CAPACITY, 4);
+
+	f->hold_proof = true;
+	spin_until(&r->loop, f->join);
+	settle(&r->loop);
+	peer_conn_goaway(f->conn);
+	settle(&r->loop);
+	say_proof(f, &last_challenge);
+	spin_until(&r->loop, f->accepted);
+	settle(&r->loop);
+	assert_int_equal(n_members(r), 0);
+	assert_true(status_has(r, "\"state\":\"draining\""));
 	rig_free(r);
 }
 
@@ -1457,6 +1494,8 @@ int main(void)
 		cmocka_unit_test(late_twice_is_a_timeout),
 		cmocka_unit_test(three_late_in_a_row_suspend),
 		cmocka_unit_test(one_without_room_is_avoided_for_a_while),
+		cmocka_unit_test(one_that_takes_no_channel_is_busy),
+		cmocka_unit_test(one_that_drains_while_it_joins_gets_nothing),
 		cmocka_unit_test(one_that_drains_gets_nothing_new),
 		cmocka_unit_test(every_lie_costs_one_retry),
 		cmocka_unit_test(a_rendition_may_not_end_before_its_input),
