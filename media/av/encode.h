@@ -10,7 +10,7 @@ struct err;
 /*
  * One encoder, opened for one rendition of one segment.  It sees frame numbers
  * instead of times, so that its bytes do not depend on where in the stream the
- * segment lies; the packets get the pictures' own times back at the end.
+ * segment lies; the packets get the pictures' own times back.
  */
 struct encoder;
 
@@ -45,9 +45,12 @@ int encoder_push(struct encoder *e, AVFrame *frame, struct err *err);
 /* No more pictures: complete the packets.  Once. */
 int encoder_flush(struct encoder *e, struct err *err);
 
-/* After encoder_flush: packets in coding order with the pictures' times, and the
- * stream's parameters.  Borrowed until encoder_free. */
+/* The packets made so far, in coding order with the pictures' times.  Borrowed until
+ * the encoder is used again. */
 AVPacket *const *encoder_packets(const struct encoder *e, size_t *n);
+/* Those packets belong to the caller now. */
+void encoder_drop(struct encoder *e);
+/* The stream's parameters.  Borrowed until encoder_free; any thread. */
 const AVCodecParameters *encoder_params(const struct encoder *e);
 
 /* Is there such a preset (x264's names)? */

@@ -439,21 +439,36 @@ static void join_threads(struct job *j)
 			pthread_join(j->r[i].thread, NULL);
 }
 
-static int decode(struct job *j, struct decoded *dec, bool *refused, struct err *err)
+static int decode_soft(struct job *j, struct decoded *dec, struct err *err)
 {
 	unsigned limit_s = j->spec->cpu_limit_s ? j->spec->cpu_limit_s : CPU_LIMIT_S;
+	struct decoder *d = decoder_open(j->in, (uint64_t)limit_s * 1000000, on_picture, j, err);
+	int rc = d ? 0 : -1;
+	size_t i;
+
+	for (i = 0; i < j->in->video.n && rc == 0; i++)
+		rc = decoder_push(d, j->in->video.pkt[i], err);
+	if (rc == 0)
+		rc = decoder_end(d, err);
+	if (d)
+		*dec = *decoder_result(d);
+	decoder_free(d);
+	return rc;
+}
+
+static int decode(struct job *j, struct decoded *dec, bool *refused, struct err *err)
+{
 	int extra = DECODER_EXTRA;
 	size_t i;
 
 	if (j->in->video.n == 0)
 		return 0;
+	if (!j->path.decode)
+		return decode_soft(j, dec, err);
 	for (i = 0; i < j->n; i++)
 		extra += j->spec->rungs[i].fps_num > 0;
-	if (j->path.decode)
-		return gpu_decode(dec, j->device, j->in, j->spec->max_pixels, extra, on_picture, j,
-				  refused, err);
-	return decode_video(dec, j->in, j->spec->max_pixels, (uint64_t)limit_s * 1000000, 0,
-			    on_picture, j, err);
+	return gpu_decode(dec, j->device, j->in, j->spec->max_pixels, extra, on_picture, j, refused,
+			  err);
 }
 
 /* The reason of the rendition that failed first, in the caller's order. */

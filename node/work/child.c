@@ -23,6 +23,7 @@
 #include "protocol/peer_msg.h"
 
 #define READ_LEN 65536
+#define PIECES_MAX (256u << 20)	/* beyond what the ladder makes: the node judges the size */
 #define WRITE_LEN (16 * (FRAME_HEAD + FRAME_PAYLOAD_MAX))
 
 struct child {
@@ -33,6 +34,7 @@ struct child {
 	struct buf msg;		/* scratch: a message being packed */
 	uint32_t channel;	/* of the task at work */
 	struct msg_task task;
+	struct buf pieces[LADDER_MAX];	/* of renditions that are not whole */
 	bool broken;		/* the node is gone: stop sending */
 };
 
@@ -157,9 +159,8 @@ static void send_data(struct child *c, const uint8_t *p, size_t len)
 }
 
 /* Takes out->data. */
-static void send_rendition(void *arg, struct ladder_out *out)
+static void send_rendition(struct child *c, const struct ladder_out *out)
 {
-	struct child *c = arg;
 	struct msg_rendition_header head = { .index = (uint32_t)out->index };
 	struct msg_rendition_trailer tail = {
 		/* No hash and no signature: the node computes and signs its own. */
@@ -176,6 +177,27 @@ static void send_rendition(void *arg, struct ladder_out *out)
 	send_msg(c);
 	flush(c);
 	free(out->data);
+}
+
+/* The node takes one rendition after the other: pieces wait for the last.  Takes
+ * out->data. */
+static void on_piece(void *arg, struct ladder_out *out)
+{
+	struct child *c = arg;
+	struct buf *b = &c->pieces[out->index];
+
+	if (out->last && b->len == 0) {
+		send_rendition(c, out);
+		return;
+	}
+	buf_add(b, out->data, out->len);
+	free(out->data);
+	if (!out->last)
+		return;
+	out->data = b->data;	/* the memory moves */
+	out->len = b->len;
+	buf_init(b, b->max);
+	send_rendition(c, out);
 }
 
 static void rungs_of(struct ladder_rung to[LADDER_MAX], const struct profile_list *l)
@@ -204,9 +226,16 @@ static int transcode(struct child *c, const uint8_t *data, struct ladder_stats *
 		.rungs = rungs, .n_rungs = c->task.profiles.n, .preset = c->task.preset,
 		.fmp4 = c->task.fmp4, .max_pixels = c->task.max_pixels,
 	};
+	size_t i;
+	int rc;
 
 	rungs_of(rungs, &c->task.profiles);
-	return ladder_run(&spec, data, c->task.len, send_rendition, c, st, err);
+	for (i = 0; i < LADDER_MAX; i++)
+		buf_init(&c->pieces[i], PIECES_MAX);
+	rc = ladder_run(&spec, data, c->task.len, on_piece, c, st, err);
+	for (i = 0; i < LADDER_MAX; i++)
+		buf_fini(&c->pieces[i]);
+	return rc;
 }
 
 static int remux(struct child *c, const uint8_t *data, struct err *err)

@@ -33,6 +33,23 @@ static inline int reel_add(void *arg, const AVFrame *f, struct err *err)
 	return 0;
 }
 
+static inline int decode_reel(struct reel *r, const struct input *in, struct decoded *size,
+			      struct err *err)
+{
+	struct decoder *d = decoder_open(in, UINT64_MAX, reel_add, r, err);
+	int rc = d ? 0 : -1;
+	size_t i;
+
+	for (i = 0; rc == 0 && i < in->video.n; i++)
+		rc = decoder_push(d, in->video.pkt[i], err);
+	if (rc == 0)
+		rc = decoder_end(d, err);
+	if (rc == 0)
+		*size = *decoder_result(d);
+	decoder_free(d);
+	return rc;
+}
+
 static inline void reel_of(struct reel *r, const struct ladder_out *out)
 {
 	struct decoded d;
@@ -41,7 +58,7 @@ static inline void reel_of(struct reel *r, const struct ladder_out *out)
 
 	memset(r, 0, sizeof(*r));
 	if (input_load(&in, out->fmp4, out->data, out->len, 4096 * 2304, &err) < 0 ||
-	    decode_video(&d, &in, 4096 * 2304, UINT64_MAX, 0, reel_add, r, &err) < 0) {
+	    decode_reel(r, &in, &d, &err) < 0) {
 		fprintf(stderr, "rendition %zu: %s\n", out->index, err.msg);
 		fail();
 	}

@@ -184,10 +184,11 @@ int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
 					.cpu_ms = 4 };
 	for (i = 0; i < spec->n_rungs; i++) {
 		struct ladder_out out = {
-			.index = i, .len = n ? n : len, .n_video = 60, .duration_90k = 180000,
+			.index = i, .len = n ? n : len, .last = true, .n_video = 60, .duration_90k = 180000,
 			.width = spec->rungs[i].width, .height = spec->rungs[i].height,
 		};
 
+		out.total = out.len;
 		out.data = malloc(out.len);
 		memcpy(out.data, n ? (const void *)text : input, out.len);
 		sink(arg, &out);
@@ -205,7 +206,8 @@ int ladder_probe(bool fmp4, const uint8_t *input, size_t len, uint64_t max_pixel
 int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_out *out,
 		 struct err *err)
 {
-	*out = (struct ladder_out){ .data = malloc(len + 1), .len = len, .n_video = 60,
+	*out = (struct ladder_out){ .data = malloc(len + 1), .len = len, .last = true,
+				    .total = len, .n_video = 60,
 				    .duration_90k = 180000, .width = 640, .height = 360,
 				    .fmp4 = to_fmp4, .init_len = to_fmp4 ? 1 : 0 };
 	memcpy(out->data, input, len);
