@@ -176,10 +176,21 @@ static void set_codec(AVCodecContext *c, const struct encoder_opts *o, AVDiction
 		c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
 }
 
+/* Pictures that lie on a device come with the context that they belong to. */
+static int set_hw(AVCodecContext *c, const struct encoder_opts *o, const AVFrame *first,
+		  AVDictionary **d)
+{
+	c->pix_fmt = first->format;
+	c->hw_frames_ctx = av_buffer_ref(first->hw_frames_ctx);
+	o->hw->set_up(c, o, d);
+	return c->hw_frames_ctx ? 0 : AVERROR(ENOMEM);
+}
+
 struct encoder *encoder_open(const struct encoder_opts *o, const AVFrame *first,
 			     struct err *err)
 {
-	const AVCodec *codec = avcodec_find_encoder_by_name(encoder_name(o->rung->encoder));
+	const char *name = o->hw ? o->hw->name : encoder_name(o->rung->encoder);
+	const AVCodec *codec = avcodec_find_encoder_by_name(name);
 	struct encoder *e = xcalloc(1, sizeof(*e));
 	AVDictionary *opts = NULL;
 	int rc = AVERROR(ENOMEM);
@@ -194,10 +205,16 @@ struct encoder *encoder_open(const struct encoder_opts *o, const AVFrame *first,
 		e->ctx->thread_type = 0;
 		e->ctx->flags |= AV_CODEC_FLAG_CLOSED_GOP;
 		set_picture(e->ctx, o, first);
-		set_rate(e->ctx, o->rung, &opts);
-		set_gop(e->ctx, o);
-		set_codec(e->ctx, o, &opts);
-		rc = avcodec_open2(e->ctx, codec, &opts);
+		rc = 0;
+		if (o->hw) {
+			rc = set_hw(e->ctx, o, first, &opts);
+		} else {
+			set_rate(e->ctx, o->rung, &opts);
+			set_gop(e->ctx, o);
+			set_codec(e->ctx, o, &opts);
+		}
+		if (rc >= 0)
+			rc = avcodec_open2(e->ctx, codec, &opts);
 	}
 	if (rc >= 0 && av_dict_count(opts) > 0)	/* an option that nobody took */
 		rc = AVERROR_OPTION_NOT_FOUND;
@@ -205,8 +222,10 @@ struct encoder *encoder_open(const struct encoder_opts *o, const AVFrame *first,
 	if (rc >= 0)
 		rc = avcodec_parameters_from_context(e->par, e->ctx);
 	if (rc < 0) {
-		err_set(err, codec ? ERR_INVALID : ERR_INTERNAL, "encoder %s: %s",
-			encoder_name(o->rung->encoder), av_err2str(rc));
+		if (o->hw)
+			o->hw->rc = rc;
+		err_set(err, codec ? ERR_INVALID : ERR_INTERNAL, "encoder %s: %s", name,
+			av_err2str(rc));
 		encoder_free(e);
 		return NULL;
 	}

@@ -14,12 +14,22 @@ struct err;
  */
 struct encoder;
 
+struct encoder_opts;
+/* An encoder of a device instead of the software one. */
+struct encoder_hw {
+	const char *name;		/* libavcodec's */
+	/* All that depends on it; format and frames of the device are those of first. */
+	void (*set_up)(AVCodecContext *c, const struct encoder_opts *o, AVDictionary **d);
+	int rc;				/* out: the AVERROR of an encoder_open that failed */
+};
+
 struct encoder_opts {
 	const struct ladder_rung *rung;
 	const char *preset;
 	int fps_num, fps_den;		/* for rate control and the VUI */
 	int64_t frame_90k;		/* usual distance of two pictures */
 	const char *x264_extra;		/* more x264-params, NULL: none; for tests */
+	struct encoder_hw *hw;		/* NULL: software.  Borrowed for encoder_open */
 };
 
 /* first: a picture of the rung's size, for the colour description.  Returns NULL

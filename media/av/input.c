@@ -156,15 +156,32 @@ static int count_unit(struct input *in, enum unit_kind kind, struct err *err)
 	return 0;
 }
 
+/* What an MP4 says in front: the container and the avcC or hvcC may disagree. */
+static int check_front(struct input *in, struct err *err)
+{
+	const AVCodecParameters *par = in->video.par;
+	struct track_config c = { .codec = CODEC_H264 };
+
+	in->width = par->width > 0 ? par->width : 0;
+	in->height = par->height > 0 ? par->height : 0;
+	if (check_pixels(in, in->width, in->height, err) < 0)
+		return -1;
+	if (nal_prefix(par) == 0 || (size_t)par->extradata_size > sizeof(c.extra))
+		return 0;
+	if (par->codec_id == AV_CODEC_ID_HEVC)
+		c.codec = CODEC_HEVC;
+	c.extra_len = (size_t)par->extradata_size;
+	memcpy(c.extra, par->extradata, c.extra_len);
+	return params_parse(&c, NULL) < 0 ? 0 : check_pixels(in, c.width, c.height, err);
+}
+
 static int inspect(struct input *in, const AVPacket *p, struct err *err)
 {
 	const AVCodecParameters *par = in->video.par;
 	enum unit_kind kind;
 
 	if (in->video.n == 0) {
-		in->width = par->width > 0 ? par->width : 0;
-		in->height = par->height > 0 ? par->height : 0;
-		if (check_pixels(in, in->width, in->height, err) < 0)
+		if (check_front(in, err) < 0)
 			return -1;
 		if (!(p->flags & AV_PKT_FLAG_KEY))
 			return err_set(err, ERR_INVALID, "the segment does not start with a key frame");

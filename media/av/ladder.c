@@ -6,11 +6,13 @@
 #include "media/av/ladder.h"
 #include <stdlib.h>
 #include <string.h>
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "media/av/decode.h"
 #include "media/av/encode.h"
+#include "media/av/gpu_ladder.h"
 #include "media/av/input.h"
 #include "media/av/input_ts.h"
 #include "media/av/job.h"
@@ -35,6 +37,7 @@ struct ladder {
 	struct input_ts *ts;		/* owned; NULL: the input was loaded whole */
 	struct decoder *decoder;	/* owned; NULL: not begun, or no video */
 	struct job *job;		/* owned; NULL: not begun */
+	struct buf whole;		/* the input of a device, which takes it at its end */
 };
 
 /* ---- what was asked for ---- */
@@ -102,6 +105,7 @@ static struct ladder *open_any(const struct ladder_spec *spec, ladder_sink *sink
 	l->sink = sink;
 	l->arg = arg;
 	input_init(&l->in, spec->max_pixels);
+	buf_init(&l->whole, INPUT_MAX_BYTES);
 	return l;
 }
 
@@ -115,7 +119,7 @@ struct ladder *ladder_open(const struct ladder_spec *spec, ladder_sink *sink, vo
 		return NULL;
 	}
 	l = open_any(spec, sink, arg, err);
-	if (l)
+	if (l && !spec->device)
 		l->ts = input_ts_new(&l->in);
 	return l;
 }
@@ -128,6 +132,7 @@ void ladder_free(struct ladder *l)
 	job_free(l->job);
 	input_ts_free(l->ts);
 	input_fini(&l->in);
+	buf_fini(&l->whole);
 	free(l);
 }
 
@@ -195,6 +200,9 @@ static int feed(struct ladder *l, const uint8_t *data, size_t len, struct err *e
 
 int ladder_feed(struct ladder *l, const uint8_t *data, size_t len, struct err *err)
 {
+	if (l->spec.device)
+		return buf_add(&l->whole, data, len) ? 0 :
+			err_set(err, ERR_LIMIT, "input: more than %u bytes", INPUT_MAX_BYTES);
 	return feed(l, data, len, err) < 0 ? fail(l, err) : 0;
 }
 
@@ -225,8 +233,12 @@ static void fill_stats(const struct ladder *l, struct ladder_stats *st)
 
 int ladder_end(struct ladder *l, struct ladder_stats *stats, struct err *err)
 {
-	int rc = end(l, err) < 0 ? fail(l, err) : 0;
+	int rc;
 
+	if (l->spec.device)
+		return gpu_ladder_run(&l->spec, l->whole.data, l->whole.len, l->sink, l->arg, stats,
+				      err);
+	rc = end(l, err) < 0 ? fail(l, err) : 0;
 	if (stats)
 		fill_stats(l, stats);
 	return rc;
@@ -255,7 +267,10 @@ int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
 
 	if (!l)
 		return -1;
-	rc = run(l, input, len, stats, err);
+	if (l->spec.device)
+		rc = gpu_ladder_run(&l->spec, input, len, sink, arg, stats, err);
+	else
+		rc = run(l, input, len, stats, err);
 	ladder_free(l);
 	return rc;
 }

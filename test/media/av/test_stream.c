@@ -1,6 +1,8 @@
 /* Segments that are still coming: the same bytes as the whole, in pieces. */
 #include "test/test.h"
 #include "media/av/input.h"
+#include "media/av/mux.h"
+#include "media/av/picture.h"
 #include "test/media/av/media.h"
 
 #define X264 "-c:v libx264 -preset veryfast -pix_fmt yuv420p -threads 1"
@@ -324,27 +326,224 @@ static void the_rate_comes_from_the_first_units(void **state)
 	}
 }
 
-/* 20 pictures without B pictures, then a pyramid, with an SPS that does not tell. */
+/* ---- a reorder that the first units do not show ---- */
+
+struct bits {
+	uint8_t *p;
+	size_t at;
+};
+
+static unsigned bit(struct bits *b)
+{
+	unsigned v = b->p[b->at / 8] >> (7 - b->at % 8) & 1;
+
+	b->at++;
+	return v;
+}
+
+static unsigned ue(struct bits *b)
+{
+	unsigned zeros = 0, v = 1, i;
+
+	while (bit(b) == 0)
+		zeros++;
+	for (i = 0; i < zeros; i++)
+		v = v << 1 | bit(b);
+	return v - 1;
+}
+
+/* Take the VUI out of x264's Main profile SPS, whose bytes become trailing zeros: then
+ * it does not tell how deep the reorder is. */
+static void silence_sps(struct bytes in)
+{
+	uint8_t *sps = memmem(in.data, in.len, "\0\0\0\1\x67", 5);
+	struct bits b = { sps + 5, 24 };
+	size_t end, flag;
+	int i;
+
+	assert_non_null(sps);
+	assert_int_equal(sps[5], 77);
+	ue(&b);			/* id */
+	ue(&b);			/* log2 of frame_num */
+	if (ue(&b) == 0)	/* kind of picture order */
+		ue(&b);
+	ue(&b);			/* references */
+	bit(&b);
+	ue(&b);			/* width, height */
+	ue(&b);
+	if (bit(&b) == 0)	/* interlaced */
+		bit(&b);
+	bit(&b);
+	if (bit(&b))		/* cropping */
+		for (i = 0; i < 4; i++)
+			ue(&b);
+	flag = b.at;
+	assert_int_equal(bit(&b), 1);
+	for (end = 5; memcmp(sps + end, "\0\0\1", 3) != 0; end++)
+		;
+	for (b.at = flag; b.at < (end - 5) * 8; b.at++)
+		b.p[b.at / 8] &= (uint8_t)~(0x80 >> b.at % 8);
+	b.p[(flag + 1) / 8] |= (uint8_t)(0x80 >> (flag + 1) % 8);	/* the stop bit */
+}
+
+static AVCodecContext *open_x264(void)
+{
+	AVCodecContext *c = avcodec_alloc_context3(avcodec_find_encoder_by_name("libx264"));
+	AVDictionary *opts = NULL;
+
+	c->width = 320;
+	c->height = 180;
+	c->pix_fmt = AV_PIX_FMT_YUV420P;
+	c->time_base = (AVRational){ 1, 25 };
+	c->max_b_frames = 7;
+	c->gop_size = 250;
+	c->thread_count = 1;
+	av_dict_set(&opts, "preset", "veryfast", 0);
+	av_dict_set(&opts, "profile", "main", 0);
+	av_dict_set(&opts, "x264-params", "b-pyramid=normal:scenecut=0:b-adapt=0", 0);
+	assert_int_equal(avcodec_open2(c, NULL, &opts), 0);
+	av_dict_free(&opts);
+	return c;
+}
+
+static size_t take_packets(AVCodecContext *c, AVPacket **to, size_t n)
+{
+	for (;;) {
+		AVPacket *p = av_packet_alloc();
+
+		if (avcodec_receive_packet(c, p) < 0) {
+			av_packet_free(&p);
+			return n;
+		}
+		p->pts = p->pts * 3600 + 200000;
+		p->dts = p->dts * 3600 + 200000;
+		to[n++] = p;
+	}
+}
+
+/* 50 pictures: n without B pictures, then pyramids of seven; the SPS is silent. */
+static struct bytes late_pyramid(int n)
+{
+	AVCodecContext *c = open_x264();
+	AVCodecParameters *par = avcodec_parameters_alloc();
+	AVPacket *pkt[50];
+	struct mux_track video = { par, pkt, 0 }, audio = { NULL, NULL, 0 };
+	struct pic_pool pool;
+	struct mux_out out;
+	size_t k;
+	int i, x;
+
+	pic_pool_init(&pool, c->width, c->height);
+	for (i = 0; i < 50; i++) {
+		AVFrame *f = pic_pool_get(&pool);
+
+		for (k = 0; k < 3; k++)
+			for (x = 0; x < f->linesize[k] * (k ? 90 : 180); x++)
+				f->data[k][x] = (uint8_t)(x * 7 / (i + 9) + i * 3);
+		f->pts = i;
+		f->pict_type = i == 0 ? AV_PICTURE_TYPE_I : i < n || (i - n) % 8 == 7 ?
+			AV_PICTURE_TYPE_P : AV_PICTURE_TYPE_B;
+		assert_int_equal(avcodec_send_frame(c, f), 0);
+		video.n = take_packets(c, pkt, video.n);
+		av_frame_free(&f);
+	}
+	avcodec_send_frame(c, NULL);
+	video.n = take_packets(c, pkt, video.n);
+	assert_int_equal(video.n, 50);
+	avcodec_parameters_from_context(par, c);
+	assert_int_equal(mux_segment(&out, false, &video, &audio, NULL), 0);
+	for (k = 0; k < video.n; k++)
+		av_packet_free(&pkt[k]);
+	pic_pool_fini(&pool);
+	avcodec_parameters_free(&par);
+	avcodec_free_context(&c);
+	silence_sps((struct bytes){ out.data, out.len });
+	return (struct bytes){ out.data, out.len };
+}
+
 static void a_deeper_reorder_that_comes_late_is_refused_or_right(void **state)
 {
 	struct ladder_spec spec = spec_of(two_rungs, 1);
-	struct bytes in;
+	struct bytes in = late_pyramid(4);
 	struct result r;
-	FILE *f;
 
-	ffmpeg(PICTURE("320x180", "25") " -frames:v 20 " X264 " -bf 0 -g 50 flat.ts");
-	ffmpeg(PICTURE("320x180", "25") " -frames:v 30 " X264 " -bf 7 -g 50 -x264-params "
-	       "b-adapt=0:b-pyramid=normal deep.ts");
-	f = fopen(media_path("deep.txt"), "w");
-	fprintf(f, "file flat.ts\nfile deep.ts\n");
-	fclose(f);
-	in = media_make("late.ts", "-f concat -i deep.txt -c copy");
-	run_spec(&r, &spec, in);
-	if (r.rc == 0)
-		assert_int_equal(r.out[0].n_video, 50);
-	else
-		assert_int_equal(r.err.code, ERR_INVALID);
+	run_well(&r, &spec, in);	/* inside the first 16 units */
+	assert_int_equal(r.out[0].n_video, 50);
 	result_fini(&r);
+	free(in.data);
+
+	in = late_pyramid(30);
+	run_spec(&r, &spec, in);
+	assert_int_equal(r.rc, -1);
+	assert_int_equal(r.err.code, ERR_INVALID);
+	assert_non_null(strstr(r.err.msg, "pictures from 50 units"));
+	result_fini(&r);
+	free(in.data);
+}
+
+/* ---- sound ---- */
+
+static struct bytes join(struct bytes a, const struct ladder_out *b)
+{
+	struct bytes both = { malloc(a.len + b->len), a.len + b->len };
+
+	memcpy(both.data, a.data, a.len);
+	memcpy(both.data + a.len, b->data, b->len);
+	return both;
+}
+
+/* Our own renditions follow each other without damage: their counters begin anew and
+ * say so. */
+static void sound_must_be_announced_in_the_first_units(void **state)
+{
+	struct ladder_spec spec = spec_of(two_rungs, 1);
+	struct bytes loud = plain_clip(), mute, in;
+	struct result with, without, r;
+	const int n[] = { 10, 20 };
+	char line[200], name[20];
+	int i;
+
+	run_well(&with, &spec, loud);
+	for (i = 0; i < 2; i++) {
+		snprintf(line, sizeof(line), PICTURE("320x180", "25") " -frames:v %d " X264, n[i]);
+		snprintf(name, sizeof(name), "mute%d.ts", n[i]);
+		mute = media_make(name, line);
+		run_well(&without, &spec, mute);
+		free(mute.data);
+		mute = (struct bytes){ without.out[0].data, without.out[0].len };
+		in = join(mute, &with.out[0]);
+		run_spec(&r, &spec, in);
+		if (r.rc < 0)
+			assert_non_null(strstr(r.err.msg, "sound"));
+		assert_int_equal(r.rc, i == 0 ? 0 : -1);
+		result_fini(&r);
+		result_fini(&without);
+		if (i == 0)
+			check_splits(in, two_rungs, 2);
+		free(in.data);
+	}
+	result_fini(&with);
+	free(loud.data);
+}
+
+/* ---- probing ---- */
+
+static void a_probe_needs_the_first_unit_alone(void **state)
+{
+	struct bytes in = plain_clip();
+	struct ladder_stats st;
+	struct err err;
+
+	/* Cut inside a packet far from the end: whoever reads on finds that out. */
+	assert_int_equal(ladder_probe(false, in.data, in.len / 3 + 100, 1 << 20, &st, &err), 0);
+	assert_int_equal(st.n_decoded, 1);
+	assert_int_equal(st.width, 320);
+	assert_int_equal(st.height, 180);
+	assert_int_equal(ladder_probe(false, in.data, 188 * 5, 1 << 20, &st, &err), -1);
+	assert_int_equal(err.code, ERR_INVALID);
+	assert_int_equal(st.n_decoded, 0);
+	assert_int_equal(ladder_probe(false, in.data, in.len, 320 * 179, &st, &err), -1);
+	assert_int_equal(err.code, ERR_LIMIT);
 	free(in.data);
 }
 
@@ -388,6 +587,8 @@ int main(void)
 		cmocka_unit_test(the_rate_comes_from_the_first_units),
 		cmocka_unit_test(a_deeper_reorder_that_comes_late_is_refused_or_right),
 		cmocka_unit_test(every_sps_is_measured),
+		cmocka_unit_test(sound_must_be_announced_in_the_first_units),
+		cmocka_unit_test(a_probe_needs_the_first_unit_alone),
 	};
 
 	return cmocka_run_group_tests(tests, media_setup, media_teardown);
