@@ -8,7 +8,7 @@ VERSION := 0.1.0
 CC ?= gcc
 OPT ?= $(if $(SAN),-O1,-O2)
 PKGS := libuv libsodium libsecp256k1 openssl nettle jansson libprotobuf-c libcurl libseccomp
-AV_PKGS := libavformat libavcodec libswscale libavutil
+AV_PKGS := libavfilter libavformat libavcodec libswscale libavutil
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
 	-Wformat=2 -Wno-format-nonliteral -Wno-unused-parameter $(if $(WERROR),-Werror)
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-clash-protection)
@@ -37,7 +37,7 @@ archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))
 objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 
 all: $(BUILD)/lpnode web
-.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench help clean docs unit-tests test-tools
+.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench help clean docs unit-tests test-tools test-gpu bench-gpu
 
 # ---- generated and foreign code: our warnings are not for it ----
 $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
@@ -92,12 +92,24 @@ endef
 $(foreach t,$(UNIT_SRCS),$(eval $(call unit_rule,$(t))))
 unit-tests: $(UNIT_TESTS)
 
+# A card that is none (test/media/av/fake_cuda.h): loaded by the test that lies beside it.
+FAKE_LIBS := $(patsubst test/media/av/fake_%.c,$(BUILD)/test/media/av/lib%.so.1,$(wildcard test/media/av/fake_*.c))
+$(FAKE_LIBS): $(BUILD)/test/media/av/lib%.so.1: test/media/av/fake_%.c test/media/av/fake_cuda.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LP_CFLAGS) $(WARN) -fPIC -shared $(if $(SAN),-fsanitize=$(SAN)) -Wl,-soname,$(@F) -o $@ $<
+$(BUILD)/test/media/av/test_gpu_nvidia: | $(FAKE_LIBS)
+
 # Small programs that tests and benches run: test/tools/x.c, test/bench/x.c
 TOOL_SRCS := $(wildcard test/tools/*.c test/bench/*.c)
 TOOLS := $(patsubst %.c,$(BUILD)/%,$(TOOL_SRCS))
 $(TOOLS): $(BUILD)/%: $(BUILD)/%.o $(call archives,node)
 	$(CC) $(LP_LDFLAGS) -o $@ $< -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
 test-tools: $(TOOLS)
+
+# What needs a GPU: test/gpu/x.c, run by scripts/test_gpu.sh
+GPU_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/gpu/*.c))
+$(GPU_TESTS): $(BUILD)/%: $(BUILD)/%.o $(call archives,media/av)
+	$(CC) $(LP_LDFLAGS) -o $@ $< -Wl,--start-group $(call archives,media/av) -Wl,--end-group $(LIBS) -lcmocka
 
 # ---- fuzz targets: test/fuzz/fuzz_x.c with corpus test/fuzz/corpus/x/ ----
 FUZZ_SRCS := $(wildcard test/fuzz/fuzz_*.c)
@@ -144,6 +156,12 @@ test-long:
 check-system: all test-tools
 	scripts/run_system.sh $(BUILD)
 
+test-gpu: $(BUILD)/lpnode $(GPU_TESTS)
+	@scripts/test_gpu.sh $(BUILD)
+
+bench-gpu: $(BUILD)/lpnode
+	@scripts/bench_gpu.sh $(BUILD)
+
 bench:
 	scripts/setup.sh bench
 	$(MAKE) -j2 all test-tools
@@ -163,10 +181,11 @@ help:
 	@echo "make test-long  the same with soaks, whole sweeps and long fuzzing"
 	@echo "make check      unit tests of this build folder only"
 	@echo "make check-system  system tests only"
+	@echo "make test-gpu   the ladder on this machine's GPUs; make bench-gpu: streams on them"
 	@echo "make fuzz       build the libFuzzer targets; FUZZ_SECONDS=60 runs each"
 	@echo "make bench      measure against ffmpeg, nginx and nginx-rtmp"
 	@echo "make docs       regenerate the option tables in docs/operators.md"
 	@echo "SAN=address,undefined or SAN=thread picks a sanitizer build folder"
 
-DEPS := $(foreach r,cmd $(ROOMS),$(patsubst %.o,%.d,$(call objs,$(r)))) $(UNIT_TESTS:=.d) $(TOOLS:=.d) $(FUZZ_REPLAY:=.d)
+DEPS := $(foreach r,cmd $(ROOMS),$(patsubst %.o,%.d,$(call objs,$(r)))) $(UNIT_TESTS:=.d) $(TOOLS:=.d) $(GPU_TESTS:=.d) $(FUZZ_REPLAY:=.d)
 -include $(DEPS)

@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "cmd/options.h"
 #include "node/node.h"
+#include "node/work/gpuprobe.h"
 #include "node/work/pool.h"
 
 static int usage(const struct err *err)
@@ -87,6 +88,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], WORK_ZYGOTE_ARG) == 0)
 		return work_zygote_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], GPU_PROBE_ARG) == 0)
+		return gpu_probe_main(argc, argv);
 	secret_process_init();
 	if (opt_parse(lpnode_opts, n_lpnode_opts, &c, argc, argv, environ, NULL, &err) < 0)
 		return usage(&err);

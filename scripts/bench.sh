@@ -40,6 +40,7 @@ cut_segment() {
 
 [ -s $segment ] || cut_segment || exit 1
 bench ladder build/test/bench/bench_ladder $source
+bench stream build/test/bench/bench_stream -n 20 $segment
 bench instructions test/bench/instructions.sh $source
 bench worker build/test/bench/bench_worker $segment
 bench segment node test/bench/bench_segment.mjs

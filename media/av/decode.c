@@ -1,9 +1,11 @@
 #include "media/av/decode.h"
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <libavcodec/avcodec.h>
 #include <libavutil/pixdesc.h>
 #include "base/err.h"
+#include "base/mem.h"
 #include "media/av/input.h"
 #include "media/av/libav.h"
 #include "media/av/picture.h"
@@ -13,12 +15,13 @@
 #define MEANINGLESS_ERROR_BITS FF_DECODE_ERROR_DECODE_SLICES
 
 struct decoder {
-	const struct input *in;
+	const struct input *in;		/* borrowed */
 	AVCodecContext *ctx;
+	AVFrame *frame;
 	uint64_t max_pixels, cpu_limit_us;
-	size_t max_pictures;
 	decode_cb *cb;
 	void *arg;
+	size_t n_units;
 	struct decoded out;
 	int64_t last_pts;
 	bool saw_interlaced;
@@ -55,7 +58,7 @@ static int get_empty_buffer(AVCodecContext *c, AVFrame *f, int flags)
  * notices macroblocks that no slice covered, and says so in decode_error_flags,
  * which refuses the picture.  Off, three times as many damaged segments pass.
  */
-static int open_decoder(struct decoder *d, struct err *err)
+static int open_codec(struct decoder *d, struct err *err)
 {
 	const AVCodecParameters *par = d->in->video.par;
 	const AVCodec *codec = find_decoder(par->codec_id);
@@ -202,44 +205,39 @@ static int pass_on(struct decoder *d, AVFrame *f, struct err *err)
 	return rc;
 }
 
-static bool has_enough(const struct decoder *d)
-{
-	return d->max_pictures > 0 && d->out.n_pictures >= d->max_pictures;
-}
-
-static int refuse_unit(size_t unit, int rc, struct err *err)
+static int refuse_unit(const struct decoder *d, int rc, struct err *err)
 {
 	if (rc == AVERROR(ENOMEM))
-		return err_set(err, ERR_INTERNAL, "no memory to decode unit %zu", unit);
-	return err_set(err, ERR_INVALID, "unit %zu: %s", unit, av_err2str(rc));
+		return err_set(err, ERR_INTERNAL, "no memory to decode unit %zu", d->n_units);
+	return err_set(err, ERR_INVALID, "unit %zu: %s", d->n_units, av_err2str(rc));
 }
 
 /* One unit in (NULL: the end), all pictures out that it makes ready. */
-static int decode_unit(struct decoder *d, const AVPacket *pkt, size_t unit, AVFrame *f,
-		       struct err *err)
+static int decode(struct decoder *d, const AVPacket *pkt, struct err *err)
 {
 	uint64_t before = thread_cpu_us();
 	int rc = avcodec_send_packet(d->ctx, pkt);
 
 	if (rc < 0)
-		return refuse_unit(unit, rc, err);
-	while (!has_enough(d)) {
-		rc = avcodec_receive_frame(d->ctx, f);
+		return refuse_unit(d, rc, err);
+	for (;;) {
+		rc = avcodec_receive_frame(d->ctx, d->frame);
 		d->out.cpu_us += thread_cpu_us() - before;
 		if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF)
 			break;
 		if (rc < 0)
-			return refuse_unit(unit, rc, err);
-		rc = check_picture(d, f, err);
+			return refuse_unit(d, rc, err);
+		rc = check_picture(d, d->frame, err);
 		if (rc == 0)
-			rc = pass_on(d, f, err);
-		av_frame_unref(f);
+			rc = pass_on(d, d->frame, err);
+		av_frame_unref(d->frame);
 		if (rc < 0)
 			return -1;
 		before = thread_cpu_us();
 	}
 	if (d->out.cpu_us > d->cpu_limit_us)
 		return err_set(err, ERR_LIMIT, "decoding takes too long");
+	d->n_units++;
 	return 0;
 }
 
@@ -258,41 +256,56 @@ static int check_count(const struct decoder *d, struct err *err)
 	return 0;
 }
 
-static int decode_all(struct decoder *d, AVFrame *f, struct err *err)
+struct decoder *decoder_open(const struct input *in, uint64_t cpu_limit_us, decode_cb *cb,
+			     void *arg, struct err *err)
 {
-	size_t i;
+	struct decoder *d = xcalloc(1, sizeof(*d));
 
-	for (i = 0; i < d->in->video.n && !has_enough(d); i++)
-		if (decode_unit(d, d->in->video.pkt[i], i, f, err) < 0)
-			return -1;
-	if (has_enough(d))
-		return 0;
-	if (decode_unit(d, NULL, i, f, err) < 0)
+	d->in = in;
+	d->max_pixels = in->max_pixels;
+	d->cpu_limit_us = cpu_limit_us;
+	d->cb = cb;
+	d->arg = arg;
+	d->last_pts = AV_NOPTS_VALUE;
+	d->frame = av_frame_alloc();
+	if (!d->frame)
+		err_set(err, ERR_INTERNAL, "no memory for a picture");
+	else if (open_codec(d, err) == 0)
+		return d;
+	decoder_free(d);
+	return NULL;
+}
+
+void decoder_free(struct decoder *d)
+{
+	if (!d)
+		return;
+	scaler_free(d->plain);
+	pic_pool_fini(&d->deint);
+	pic_pool_fini(&d->turned);
+	avcodec_free_context(&d->ctx);
+	av_frame_free(&d->frame);
+	free(d);
+}
+
+int decoder_push(struct decoder *d, const AVPacket *unit, struct err *err)
+{
+	return decode(d, unit, err);
+}
+
+int decoder_drain(struct decoder *d, struct err *err)
+{
+	return decode(d, NULL, err);
+}
+
+int decoder_end(struct decoder *d, struct err *err)
+{
+	if (decode(d, NULL, err) < 0)
 		return -1;
 	return check_count(d, err);
 }
 
-int decode_video(struct decoded *out, const struct input *in, uint64_t max_pixels,
-		 uint64_t cpu_limit_us, size_t max_pictures, decode_cb *cb, void *arg,
-		 struct err *err)
+const struct decoded *decoder_result(const struct decoder *d)
 {
-	struct decoder d = {
-		.in = in, .max_pixels = max_pixels, .cpu_limit_us = cpu_limit_us,
-		.max_pictures = max_pictures, .cb = cb, .arg = arg,
-		.last_pts = AV_NOPTS_VALUE,
-	};
-	AVFrame *f = av_frame_alloc();
-	int rc = -1;
-
-	if (!f)
-		err_set(err, ERR_INTERNAL, "no memory for a picture");
-	else if (open_decoder(&d, err) == 0)
-		rc = decode_all(&d, f, err);
-	*out = d.out;
-	av_frame_free(&f);
-	scaler_free(d.plain);
-	pic_pool_fini(&d.deint);
-	pic_pool_fini(&d.turned);
-	avcodec_free_context(&d.ctx);
-	return rc;
+	return &d->out;
 }

@@ -2,6 +2,7 @@
 #define LP_MEDIA_AV_DECODE_H
 #include <stddef.h>
 #include <stdint.h>
+#include <libavcodec/packet.h>
 #include <libavutil/frame.h>
 struct err;
 struct input;
@@ -13,6 +14,8 @@ struct input;
  * Pictures come in order of display with rising pts
  * (90 kHz), deinterlaced and turned upright.
  */
+struct decoder;
+
 struct decoded {
 	size_t n_pictures;
 	int width, height;	/* of the first picture, as displayed with square pixels */
@@ -23,12 +26,19 @@ struct decoded {
 typedef int decode_cb(void *arg, const AVFrame *frame, struct err *err);
 
 /*
- * max_pictures: end without error after so many, 0 for all (and then they are
- * counted against the units).  Fails with ERR_INVALID (damaged, unsupported),
- * ERR_LIMIT (max_pixels, cpu_limit_us), ERR_INTERNAL, or the callback's error.
+ * in: borrowed, outlives us; it has begun.  All fail with ERR_INVALID (damaged,
+ * unsupported), ERR_LIMIT (max_pixels, cpu_limit_us), ERR_INTERNAL, or the
+ * callback's error; after a failure there is only decoder_free.
  */
-int decode_video(struct decoded *out, const struct input *in, uint64_t max_pixels,
-		 uint64_t cpu_limit_us, size_t max_pictures, decode_cb *cb, void *arg,
-		 struct err *err);
+struct decoder *decoder_open(const struct input *in, uint64_t cpu_limit_us, decode_cb *cb,
+			     void *arg, struct err *err);
+void decoder_free(struct decoder *d);
+/* The next unit: gives the pictures that are ready with it. */
+int decoder_push(struct decoder *d, const AVPacket *unit, struct err *err);
+/* No unit follows: gives the rest, then counts all against the input's units. */
+int decoder_end(struct decoder *d, struct err *err);
+/* The same without counting: for who wants no more than the first pictures. */
+int decoder_drain(struct decoder *d, struct err *err);
+const struct decoded *decoder_result(const struct decoder *d);
 
 #endif

@@ -24,9 +24,9 @@ struct encoder {
 	int64_t frame_90k, gop_90k;	/* gop_90k 0: no forced key frames */
 	int64_t last_key;		/* pts of it */
 	int64_t *pts;			/* of picture i, 90 kHz */
-	size_t n_pictures;
-	AVPacket **pkt;
-	size_t n_packets, cap_packets, bytes;
+	size_t n_pictures, n_packets;	/* put in, come out */
+	AVPacket **pkt;			/* those not taken */
+	size_t n, cap, bytes;
 };
 
 /* x264's presets, slower to the right of faster, with what the others call them. */
@@ -176,10 +176,21 @@ static void set_codec(AVCodecContext *c, const struct encoder_opts *o, AVDiction
 		c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
 }
 
+/* Pictures that lie on a device come with the context that they belong to. */
+static int set_hw(AVCodecContext *c, const struct encoder_opts *o, const AVFrame *first,
+		  AVDictionary **d)
+{
+	c->pix_fmt = first->format;
+	c->hw_frames_ctx = av_buffer_ref(first->hw_frames_ctx);
+	o->hw->set_up(c, o, d);
+	return c->hw_frames_ctx ? 0 : AVERROR(ENOMEM);
+}
+
 struct encoder *encoder_open(const struct encoder_opts *o, const AVFrame *first,
 			     struct err *err)
 {
-	const AVCodec *codec = avcodec_find_encoder_by_name(encoder_name(o->rung->encoder));
+	const char *name = o->hw ? o->hw->name : encoder_name(o->rung->encoder);
+	const AVCodec *codec = avcodec_find_encoder_by_name(name);
 	struct encoder *e = xcalloc(1, sizeof(*e));
 	AVDictionary *opts = NULL;
 	int rc = AVERROR(ENOMEM);
@@ -194,10 +205,16 @@ struct encoder *encoder_open(const struct encoder_opts *o, const AVFrame *first,
 		e->ctx->thread_type = 0;
 		e->ctx->flags |= AV_CODEC_FLAG_CLOSED_GOP;
 		set_picture(e->ctx, o, first);
-		set_rate(e->ctx, o->rung, &opts);
-		set_gop(e->ctx, o);
-		set_codec(e->ctx, o, &opts);
-		rc = avcodec_open2(e->ctx, codec, &opts);
+		rc = 0;
+		if (o->hw) {
+			rc = set_hw(e->ctx, o, first, &opts);
+		} else {
+			set_rate(e->ctx, o->rung, &opts);
+			set_gop(e->ctx, o);
+			set_codec(e->ctx, o, &opts);
+		}
+		if (rc >= 0)
+			rc = avcodec_open2(e->ctx, codec, &opts);
 	}
 	if (rc >= 0 && av_dict_count(opts) > 0)	/* an option that nobody took */
 		rc = AVERROR_OPTION_NOT_FOUND;
@@ -205,8 +222,10 @@ struct encoder *encoder_open(const struct encoder_opts *o, const AVFrame *first,
 	if (rc >= 0)
 		rc = avcodec_parameters_from_context(e->par, e->ctx);
 	if (rc < 0) {
-		err_set(err, codec ? ERR_INVALID : ERR_INTERNAL, "encoder %s: %s",
-			encoder_name(o->rung->encoder), av_err2str(rc));
+		if (o->hw)
+			o->hw->rc = rc;
+		err_set(err, codec ? ERR_INVALID : ERR_INTERNAL, "encoder %s: %s", name,
+			av_err2str(rc));
 		encoder_free(e);
 		return NULL;
 	}
@@ -219,13 +238,42 @@ void encoder_free(struct encoder *e)
 
 	if (!e)
 		return;
-	for (i = 0; i < e->n_packets; i++)
+	for (i = 0; i < e->n; i++)
 		av_packet_free(&e->pkt[i]);
 	free(e->pkt);
 	free(e->pts);
 	avcodec_parameters_free(&e->par);
 	avcodec_free_context(&e->ctx);
 	free(e);
+}
+
+/* A picture number as a time; numbers before the first are the decoder's head
+ * start for B pictures. */
+static int64_t time_of(const struct encoder *e, int64_t number)
+{
+	if (number < 0)
+		return e->pts[0] + number * e->frame_90k;
+	if (number >= (int64_t)e->n_pictures)
+		number = (int64_t)e->n_pictures - 1;
+	return e->pts[number];
+}
+
+/* Takes p.  Neither of its times lies behind the pictures put in, so they are known. */
+static int keep(struct encoder *e, AVPacket *p, struct err *err)
+{
+	if (e->n == e->cap) {
+		e->cap = e->cap ? 2 * e->cap : 128;
+		e->pkt = xrealloc(e->pkt, e->cap * sizeof(*e->pkt));
+	}
+	e->pkt[e->n++] = p;
+	e->n_packets++;
+	p->dts = time_of(e, p->dts);
+	p->pts = time_of(e, p->pts);
+	p->duration = e->frame_90k;
+	e->bytes += (size_t)p->size;
+	if (e->bytes > MAX_BYTES)
+		return err_set(err, ERR_LIMIT, "a rendition of more than %u bytes", MAX_BYTES);
+	return 0;
 }
 
 /* Take all packets that are ready. */
@@ -239,14 +287,8 @@ static int collect(struct encoder *e, struct err *err)
 		rc = p ? avcodec_receive_packet(e->ctx, p) : AVERROR(ENOMEM);
 		if (rc < 0)
 			break;
-		if (e->n_packets == e->cap_packets) {
-			e->cap_packets = e->cap_packets ? 2 * e->cap_packets : 128;
-			e->pkt = xrealloc(e->pkt, e->cap_packets * sizeof(*e->pkt));
-		}
-		e->pkt[e->n_packets++] = p;
-		e->bytes += p->size;
-		if (e->bytes > MAX_BYTES)
-			return err_set(err, ERR_LIMIT, "a rendition of more than %u bytes", MAX_BYTES);
+		if (keep(e, p, err) < 0)
+			return -1;
 	}
 	av_packet_free(&p);
 	if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF)
@@ -285,23 +327,10 @@ int encoder_push(struct encoder *e, AVFrame *frame, struct err *err)
 	return collect(e, err);
 }
 
-/* A picture number as a time; numbers before the first are the decoder's head
- * start for B pictures. */
-static int64_t time_of(const struct encoder *e, int64_t number)
-{
-	if (number < 0)
-		return e->pts[0] + number * e->frame_90k;
-	if (number >= (int64_t)e->n_pictures)
-		number = (int64_t)e->n_pictures - 1;
-	return e->pts[number];
-}
-
 int encoder_flush(struct encoder *e, struct err *err)
 {
-	size_t i;
-	int rc;
+	int rc = avcodec_send_frame(e->ctx, NULL);
 
-	rc = avcodec_send_frame(e->ctx, NULL);
 	if (rc < 0)
 		return err_set(err, ERR_INTERNAL, "encoder: %s", av_err2str(rc));
 	if (collect(e, err) < 0)
@@ -309,18 +338,18 @@ int encoder_flush(struct encoder *e, struct err *err)
 	if (e->n_packets != e->n_pictures)
 		return err_set(err, ERR_INTERNAL, "encoder made %zu packets of %zu pictures",
 			       e->n_packets, e->n_pictures);
-	for (i = 0; i < e->n_packets; i++) {
-		e->pkt[i]->dts = time_of(e, e->pkt[i]->dts);
-		e->pkt[i]->pts = time_of(e, e->pkt[i]->pts);
-		e->pkt[i]->duration = e->frame_90k;
-	}
 	return 0;
 }
 
 AVPacket *const *encoder_packets(const struct encoder *e, size_t *n)
 {
-	*n = e->n_packets;
+	*n = e->n;
 	return e->pkt;
+}
+
+void encoder_drop(struct encoder *e)
+{
+	e->n = 0;
 }
 
 const AVCodecParameters *encoder_params(const struct encoder *e)

@@ -10,9 +10,18 @@ struct err;
 /*
  * One encoder, opened for one rendition of one segment.  It sees frame numbers
  * instead of times, so that its bytes do not depend on where in the stream the
- * segment lies; the packets get the pictures' own times back at the end.
+ * segment lies; the packets get the pictures' own times back.
  */
 struct encoder;
+
+struct encoder_opts;
+/* An encoder of a device instead of the software one. */
+struct encoder_hw {
+	const char *name;		/* libavcodec's */
+	/* All that depends on it; format and frames of the device are those of first. */
+	void (*set_up)(AVCodecContext *c, const struct encoder_opts *o, AVDictionary **d);
+	int rc;				/* out: the AVERROR of an encoder_open that failed */
+};
 
 struct encoder_opts {
 	const struct ladder_rung *rung;
@@ -20,6 +29,7 @@ struct encoder_opts {
 	int fps_num, fps_den;		/* for rate control and the VUI */
 	int64_t frame_90k;		/* usual distance of two pictures */
 	const char *x264_extra;		/* more x264-params, NULL: none; for tests */
+	struct encoder_hw *hw;		/* NULL: software.  Borrowed for encoder_open */
 };
 
 /* first: a picture of the rung's size, for the colour description.  Returns NULL
@@ -35,9 +45,12 @@ int encoder_push(struct encoder *e, AVFrame *frame, struct err *err);
 /* No more pictures: complete the packets.  Once. */
 int encoder_flush(struct encoder *e, struct err *err);
 
-/* After encoder_flush: packets in coding order with the pictures' times, and the
- * stream's parameters.  Borrowed until encoder_free. */
+/* The packets made so far, in coding order with the pictures' times.  Borrowed until
+ * the encoder is used again. */
 AVPacket *const *encoder_packets(const struct encoder *e, size_t *n);
+/* Those packets belong to the caller now. */
+void encoder_drop(struct encoder *e);
+/* The stream's parameters.  Borrowed until encoder_free; any thread. */
 const AVCodecParameters *encoder_params(const struct encoder *e);
 
 /* Is there such a preset (x264's names)? */

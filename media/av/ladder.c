@@ -1,39 +1,44 @@
+/*
+ * One engine for segments that are there and segments that are still coming: bytes
+ * in, units out of them, pictures, renditions, pieces.  ladder_run feeds it at once,
+ * so both ways give the same bytes because they are one way.
+ */
 #include "media/av/ladder.h"
-#include <limits.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "media/av/decode.h"
 #include "media/av/encode.h"
-#include "media/av/frameq.h"
+#include "media/av/gpu_ladder.h"
 #include "media/av/input.h"
+#include "media/av/input_ts.h"
+#include "media/av/job.h"
 #include "media/av/libav.h"
-#include "media/av/mux.h"
-#include "media/av/plan.h"
-#include "media/av/rung.h"
 
-#define STACK_BYTES (512 << 10)		/* 64 kB is too little, 8 MB a waste (facts/worker-spike 2) */
 #define CPU_LIMIT_S 20
 #define SIDE_MIN 16
 #define SIDE_MAX 8192
 #define BITRATE_MAX 500000000u
 #define FPS_MAX 240
+#define PRESET_MAX 16
 
-struct job {
-	struct rung *rungs;		/* in the caller's order */
-	size_t n;
-	struct plan plan;
-	atomic_bool stop;
-	size_t n_started;		/* threads, of plan.order */
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	size_t done[LADDER_MAX], n_done;	/* rungs whose thread is at its end, under lock */
+struct ladder {
+	struct ladder_spec spec;	/* what it points to is copied */
+	struct ladder_rung rungs[LADDER_MAX];
+	char preset[PRESET_MAX];
+	ladder_sink *sink;
+	void *arg;
+	int64_t start_us;
+	uint64_t start_cpu_us;
+	struct input in;
+	struct input_ts *ts;		/* owned; NULL: the input was loaded whole */
+	struct decoder *decoder;	/* owned; NULL: not begun, or no video */
+	struct job *job;		/* owned; NULL: not begun */
+	struct buf whole;		/* the input of a device, which takes it at its end */
 };
-
 
 /* ---- what was asked for ---- */
 
@@ -77,301 +82,195 @@ static int check_spec(const struct ladder_spec *s, struct err *err)
 	return 0;
 }
 
-/* MPEG-TS where it can carry both tracks, else MP4. */
-static bool wants_fmp4(const struct ladder_rung *r, const struct input *in)
+/* ---- life ---- */
+
+static struct ladder *open_any(const struct ladder_spec *spec, ladder_sink *sink, void *arg,
+			       struct err *err)
 {
-	if (in->video.par && r->encoder != LADDER_H264 && r->encoder != LADDER_HEVC)
-		return true;
-	return in->audio.par && !mux_ts_takes(in->audio.par->codec_id);
+	struct ladder *l;
+
+	libav_setup();
+	if (check_spec(spec, err) < 0)
+		return NULL;
+	l = xcalloc(1, sizeof(*l));
+	l->start_us = clock_mono_us();
+	l->start_cpu_us = process_cpu_us();
+	l->spec = *spec;
+	memcpy(l->rungs, spec->rungs, spec->n_rungs * sizeof(*l->rungs));
+	l->spec.rungs = l->rungs;
+	strncpy(l->preset, spec->preset, sizeof(l->preset) - 1);	/* a known one fits */
+	l->spec.preset = l->preset;
+	if (l->spec.cpu_limit_s == 0)
+		l->spec.cpu_limit_s = CPU_LIMIT_S;
+	l->sink = sink;
+	l->arg = arg;
+	input_init(&l->in, spec->max_pixels);
+	buf_init(&l->whole, INPUT_MAX_BYTES);
+	return l;
 }
 
-/* ---- threads ---- */
-
-static void *run_thread(void *arg)
+struct ladder *ladder_open(const struct ladder_spec *spec, ladder_sink *sink, void *arg,
+			   struct err *err)
 {
-	struct rung *r = arg;
-	struct job *j = r->job;
+	struct ladder *l;
 
-	rung_work(r);
-	pthread_mutex_lock(&j->lock);
-	j->done[j->n_done++] = r->index;
-	pthread_cond_signal(&j->changed);
-	pthread_mutex_unlock(&j->lock);
-	return NULL;
-}
-
-static int start_threads(struct job *j, struct err *err)
-{
-	pthread_attr_t attr;
-	struct rung *r;
-	size_t i;
-	int rc = 0;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	for (i = 0; i < j->n; i++)
-		j->rungs[i].queue = frameq_new();
-	for (i = 0; i < j->n && rc == 0; i++) {
-		r = &j->rungs[j->plan.order[i]];
-		rc = pthread_create(&r->thread, &attr, run_thread, r);
-		j->n_started += rc == 0;
+	if (spec->fmp4) {
+		err_set(err, ERR_INVALID, "MP4 cannot be taken in parts");
+		return NULL;
 	}
-	pthread_attr_destroy(&attr);
-	if (rc != 0)
-		return err_set(err, ERR_INTERNAL, "no thread for a rendition: %s", strerror(rc));
-	return 0;
+	l = open_any(spec, sink, arg, err);
+	if (l && !spec->device)
+		l->ts = input_ts_new(&l->in);
+	return l;
 }
 
-/* Wait for the next rung whose thread has ended. */
-static struct rung *next_done(struct job *j, size_t k)
+void ladder_free(struct ladder *l)
 {
-	struct rung *r;
-
-	pthread_mutex_lock(&j->lock);
-	while (j->n_done <= k)
-		pthread_cond_wait(&j->changed, &j->lock);
-	r = &j->rungs[j->done[k]];
-	pthread_mutex_unlock(&j->lock);
-	pthread_join(r->thread, NULL);
-	return r;
+	if (!l)
+		return;
+	decoder_free(l->decoder);
+	job_free(l->job);
+	input_ts_free(l->ts);
+	input_fini(&l->in);
+	buf_fini(&l->whole);
+	free(l);
 }
 
-/* ---- the run ---- */
+/* ---- work ---- */
 
-static void job_init(struct job *j, const struct ladder_spec *spec, const struct input *in)
-{
-	unsigned limit_s = spec->cpu_limit_s ? spec->cpu_limit_s : CPU_LIMIT_S;
-	struct rung *r, *p;
-	size_t i;
-
-	memset(j, 0, sizeof(*j));
-	j->n = spec->n_rungs;
-	j->rungs = xcalloc(j->n, sizeof(*j->rungs));
-	pthread_mutex_init(&j->lock, NULL);
-	pthread_cond_init(&j->changed, NULL);
-	plan_make(&j->plan, spec->rungs, j->n);
-	for (i = 0; i < j->n; i++) {
-		r = &j->rungs[j->plan.order[i]];
-		r->index = j->plan.order[i];
-		r->spec = &spec->rungs[r->index];
-		r->ladder = spec;
-		r->in = in;
-		r->job = j;
-		r->stop = &j->stop;
-		r->cpu_limit_us = (uint64_t)limit_s * 1000000;
-		r->out.fmp4 = wants_fmp4(r->spec, in);
-		rung_init(r);
-		if (j->plan.parent[r->index] == PLAN_SOURCE)
-			continue;
-		p = r->parent = &j->rungs[j->plan.parent[r->index]];
-		p->children[p->n_children++] = r;
-	}
-}
-
-static void job_fini(struct job *j)
-{
-	size_t i;
-
-	for (i = 0; i < j->n; i++)
-		rung_fini(&j->rungs[i]);
-	pthread_cond_destroy(&j->changed);
-	pthread_mutex_destroy(&j->lock);
-	free(j->rungs);
-}
-
-/* A picture of the source, to every rung that scales from it. */
 static int on_picture(void *arg, const AVFrame *frame, struct err *err)
 {
-	struct job *j = arg;
-	struct rung *r;
-	size_t i;
-
-	for (i = 0; i < j->n; i++) {
-		r = &j->rungs[j->plan.order[i]];
-		if (!r->parent && rung_give(r, frame) < 0)
-			return err_set(err, ERR_INTERNAL, "a rendition failed");
-	}
-	return 0;
+	return job_give(arg, frame, err);
 }
 
-static void end_source(struct job *j)
+/* The head of the input is known. */
+static int begin(struct ladder *l, struct err *err)
 {
-	size_t i;
+	uint64_t limit_us = (uint64_t)l->spec.cpu_limit_s * 1000000;
 
-	for (i = 0; i < j->n; i++)
-		if (!j->rungs[j->plan.order[i]].parent)
-			rung_end(&j->rungs[j->plan.order[i]]);
+	l->job = job_new(&l->spec, &l->in, l->sink, l->arg);
+	if (l->spec.n_threads != 1 && job_start_threads(l->job, err) < 0)
+		return -1;
+	if (!l->in.video.par)
+		return 0;
+	l->decoder = decoder_open(&l->in, limit_us, on_picture, l->job, err);
+	return l->decoder ? 0 : -1;
 }
 
-static void give_out(struct rung *r, ladder_sink *sink, void *arg)
+/* Decode what is there, hand on what is done. */
+static int advance(struct ladder *l, struct err *err)
 {
-	struct ladder_out out = r->out;
-
-	if (r->failed || !out.data)
-		return;
-	r->out.data = NULL;	/* the sink's now */
-	sink(arg, &out);
-}
-
-/* Collect all rungs; those done go to the sink unless something failed. */
-static void finish_all(struct job *j, bool threads, ladder_sink *sink, void *arg)
-{
-	struct rung *r;
-	size_t i;
-
-	for (i = 0; i < (threads ? j->n_started : j->n); i++) {
-		r = threads ? next_done(j, i) : &j->rungs[j->plan.order[i]];
-		if (!atomic_load(&j->stop))
-			give_out(r, sink, arg);
-	}
-}
-
-/* The reason of the rung that failed first, in the caller's order. */
-static int rung_failure(const struct job *j, struct err *err)
-{
-	size_t i;
-
-	for (i = 0; i < j->n; i++) {
-		if (!j->rungs[i].failed)
-			continue;
-		if (err)
-			*err = j->rungs[i].err;
-		return err_wrap(err, "rendition %zu", i);
-	}
-	return 0;
-}
-
-static int run(const struct ladder_spec *spec, const struct input *in, ladder_sink *sink,
-	       void *arg, struct ladder_stats *stats, struct err *err)
-{
-	bool threads = spec->n_threads != 1;
-	struct decoded dec = { 0 };
-	struct job j;
+	AVPacket *unit;
 	int rc = 0;
 
-	job_init(&j, spec, in);
-	if (threads)
-		rc = start_threads(&j, err);
-	if (rc == 0 && in->video.n > 0)
-		rc = decode_video(&dec, in, spec->max_pixels,
-				  j.rungs[0].cpu_limit_us, 0, on_picture, &j, err);
-	if (rc < 0)
-		atomic_store(&j.stop, true);
-	end_source(&j);
-	finish_all(&j, threads, sink, arg);
-	/* A rung's failure is the cause of the decoder's "a rendition failed". */
-	if (rung_failure(&j, err) < 0)
-		rc = -1;
-	stats->n_decoded = (unsigned)dec.n_pictures;
-	stats->width = dec.width;
-	stats->height = dec.height;
-	job_fini(&j);
+	if (!l->in.begun)
+		return 0;
+	if (!l->job && begin(l, err) < 0)
+		return -1;
+	while (rc == 0 && (unit = input_take_video(&l->in))) {
+		rc = decoder_push(l->decoder, unit, err);
+		av_packet_free(&unit);
+		if (rc == 0)
+			rc = job_deliver(l->job, err);
+	}
 	return rc;
+}
+
+/* A rung's failure is the cause of the decoder's "a rendition failed". */
+static int fail(struct ladder *l, struct err *err)
+{
+	return l->job ? job_fail(l->job, err) : -1;
+}
+
+static int feed(struct ladder *l, const uint8_t *data, size_t len, struct err *err)
+{
+	long n;
+
+	while (len > 0) {
+		n = input_ts_feed(l->ts, data, len, err);
+		if (n < 0)
+			return err_wrap(err, "input");
+		if (advance(l, err) < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int ladder_feed(struct ladder *l, const uint8_t *data, size_t len, struct err *err)
+{
+	if (l->spec.device)
+		return buf_add(&l->whole, data, len) ? 0 :
+			err_set(err, ERR_LIMIT, "input: more than %u bytes", INPUT_MAX_BYTES);
+	return feed(l, data, len, err) < 0 ? fail(l, err) : 0;
+}
+
+static int end(struct ladder *l, struct err *err)
+{
+	if (l->ts && input_ts_end(l->ts, err) < 0)
+		return err_wrap(err, "input");
+	if (advance(l, err) < 0)
+		return -1;
+	if (l->decoder && decoder_end(l->decoder, err) < 0)
+		return -1;
+	return job_end(l->job, err);
+}
+
+static void fill_stats(const struct ladder *l, struct ladder_stats *st)
+{
+	const struct decoded *d = l->decoder ? decoder_result(l->decoder) : NULL;
+
+	*st = (struct ladder_stats){ 0 };
+	if (d) {
+		st->n_decoded = (unsigned)d->n_pictures;
+		st->width = d->width;
+		st->height = d->height;
+	}
+	st->wall_ms = (unsigned)((clock_mono_us() - l->start_us) / 1000);
+	st->cpu_ms = (unsigned)((process_cpu_us() - l->start_cpu_us) / 1000);
+}
+
+int ladder_end(struct ladder *l, struct ladder_stats *stats, struct err *err)
+{
+	int rc;
+
+	if (l->spec.device)
+		return gpu_ladder_run(&l->spec, l->whole.data, l->whole.len, l->sink, l->arg, stats,
+				      err);
+	rc = end(l, err) < 0 ? fail(l, err) : 0;
+	if (stats)
+		fill_stats(l, stats);
+	return rc;
+}
+
+/* ---- the whole at once ---- */
+
+static int run(struct ladder *l, const uint8_t *input, size_t len, struct ladder_stats *stats,
+	       struct err *err)
+{
+	if (!l->spec.fmp4) {
+		l->ts = input_ts_new(&l->in);
+		if (ladder_feed(l, input, len, err) < 0)
+			return -1;
+	} else if (input_load(&l->in, true, input, len, l->spec.max_pixels, err) < 0) {
+		return err_wrap(err, "input");
+	}
+	return ladder_end(l, stats, err);
 }
 
 int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
 	       ladder_sink *sink, void *arg, struct ladder_stats *stats, struct err *err)
 {
-	int64_t start_us = clock_mono_us();
-	uint64_t start_cpu = process_cpu_us();
-	struct ladder_stats st = { 0 };
-	struct input in;
+	struct ladder *l = open_any(spec, sink, arg, err);
 	int rc;
 
-	libav_setup();
-	if (check_spec(spec, err) < 0)
+	if (!l)
 		return -1;
-	if (input_load(&in, spec->fmp4, input, len, spec->max_pixels, err) < 0)
-		return err_wrap(err, "input");
-	rc = run(spec, &in, sink, arg, &st, err);
-	input_fini(&in);
-	st.wall_ms = (unsigned)((clock_mono_us() - start_us) / 1000);
-	st.cpu_ms = (unsigned)((process_cpu_us() - start_cpu) / 1000);
-	if (stats)
-		*stats = st;
-	return rc;
-}
-
-/* ---- probe and remux ---- */
-
-static int ignore_picture(void *arg, const AVFrame *frame, struct err *err)
-{
-	return 0;
-}
-
-int ladder_probe(bool fmp4, const uint8_t *input, size_t len, uint64_t max_pixels,
-		 struct ladder_stats *stats, struct err *err)
-{
-	int64_t start_us = clock_mono_us();
-	uint64_t start_cpu = process_cpu_us();
-	struct decoded dec = { 0 };
-	struct input in;
-	int rc = 0;
-
-	libav_setup();
-	memset(stats, 0, sizeof(*stats));
-	if (input_load(&in, fmp4, input, len, max_pixels, err) < 0)
-		return err_wrap(err, "input");
-	if (in.video.n > 0)
-		rc = decode_video(&dec, &in, max_pixels, CPU_LIMIT_S * 1000000ull, 1,
-				  ignore_picture, NULL, err);
-	input_fini(&in);
-	stats->n_decoded = (unsigned)dec.n_pictures;
-	stats->width = dec.width;
-	stats->height = dec.height;
-	stats->wall_ms = (unsigned)((clock_mono_us() - start_us) / 1000);
-	stats->cpu_ms = (unsigned)((process_cpu_us() - start_cpu) / 1000);
-	return rc;
-}
-
-/* MP4 begins at 0; MPEG-TS needs room for the clock that runs ahead. */
-static void delay_units(struct input *in)
-{
-	struct input_track *const t[2] = { &in->video, &in->audio };
-	size_t k, i;
-
-	for (k = 0; k < 2; k++)
-		for (i = 0; i < t[k]->n; i++) {
-			t[k]->pkt[i]->pts += LADDER_TS_DELAY_90K;
-			t[k]->pkt[i]->dts += LADDER_TS_DELAY_90K;
-		}
-}
-
-int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_out *out,
-		 struct err *err)
-{
-	struct mux_track video, audio;
-	struct mux_out m;
-	struct input in;
-	int64_t first = INT64_MAX, last = INT64_MIN;
-	const struct input_track *t;
-	size_t i;
-	int rc;
-
-	libav_setup();
-	memset(out, 0, sizeof(*out));
-	if (input_load(&in, !to_fmp4, input, len, UINT64_MAX, err) < 0)
-		return err_wrap(err, "input");
-	video = (struct mux_track){ in.video.par, in.video.pkt, in.video.n };
-	audio = (struct mux_track){ in.audio.par, in.audio.pkt, in.audio.n };
-	t = in.video.n > 0 ? &in.video : &in.audio;
-	for (i = 0; i < t->n; i++) {
-		first = t->pkt[i]->pts < first ? t->pkt[i]->pts : first;
-		last = t->pkt[i]->pts > last ? t->pkt[i]->pts : last;
-	}
-	if (!to_fmp4)
-		delay_units(&in);
-	rc = mux_segment(&m, to_fmp4, &video, &audio, err);
-	if (rc == 0) {
-		out->data = m.data;
-		out->len = m.len;
-		out->init_len = m.init_len;
-		out->fmp4 = to_fmp4;
-		out->n_video = (unsigned)in.video.n;
-		out->duration_90k = last - first + (in.video.n > 0 ? in.frame_90k : 0);
-		out->width = in.width;
-		out->height = in.height;
-	}
-	input_fini(&in);
+	if (l->spec.device)
+		rc = gpu_ladder_run(&l->spec, input, len, sink, arg, stats, err);
+	else
+		rc = run(l, input, len, stats, err);
+	ladder_free(l);
 	return rc;
 }

@@ -84,7 +84,8 @@ int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
  * pictures decide frame rate and reorder depth, here and in ladder_run), so the bytes
  * are those of ladder_run.  feed takes as long as decoding what it was given, and
  * waits for renditions that are behind.  After a failure of open there is nothing to
- * free; after one of feed or end only ladder_free may be called.
+ * free; after one of feed or end only ladder_free may be called.  On a device feed
+ * only keeps the bytes: all is done by end.
  */
 #define LADDER_AHEAD 16
 struct ladder;
@@ -115,5 +116,7 @@ const char *ladder_codec_profile(void);
 /* Transcode the embedded clip; ERR_INVALID when its hash is not the golden one of
  * this codec profile id (an unknown profile id: *known = false, no failure). */
 int ladder_self_test(bool *known, char hash_hex[65], struct err *err);
+/* That clip: 0.8 s of 320x180 and sound in MPEG-TS.  Static. */
+const uint8_t *ladder_clip(size_t *len);
 
 #endif

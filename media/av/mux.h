@@ -8,8 +8,8 @@ struct err;
 
 /*
  * Writes one segment from packets that are all there already: MPEG-TS by our own
- * muxer (a pure function of its input), or one fragment of MP4 by libavformat's.
- * Video and audio are merged by decoding time.
+ * muxer (a pure function of its input; mux_ts.h has it unit by unit), or one fragment
+ * of MP4 by libavformat's.  Video and audio are merged by decoding time.
  */
 struct mux_track {
 	const AVCodecParameters *par;	/* NULL: no such track */

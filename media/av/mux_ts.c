@@ -3,11 +3,18 @@
 #include <string.h>
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "media/av/mux_mp4.h"
 #include "media/wire/params.h"
 #include "media/wire/tsmux.h"
 
 #define OUT_MAX (128u << 20)
+
+struct ts_writer {
+	struct tsmux *mux;
+	struct buf out;		/* written, not taken */
+	int len_size;		/* of the video's NAL length prefixes; 0: Annex B */
+};
 
 static enum codec wire_codec(enum AVCodecID id)
 {
@@ -28,85 +35,103 @@ static bool has_box_parameters(const AVCodecParameters *par)
 					   par->extradata[0] == 1);
 }
 
-static int set_track(struct tsmux *m, enum track track, const AVCodecParameters *par,
-		     struct track_config *c, struct err *err)
+static int set_track(struct ts_writer *w, enum track track, const AVCodecParameters *par,
+		     struct err *err)
 {
-	memset(c, 0, sizeof(*c));
-	c->codec = wire_codec(par->codec_id);
-	c->sample_rate = par->sample_rate;
-	c->channels = par->ch_layout.nb_channels;
+	struct track_config c = { .codec = wire_codec(par->codec_id) };
+
+	c.sample_rate = par->sample_rate;
+	c.channels = par->ch_layout.nb_channels;
 	if (has_box_parameters(par)) {
-		if ((size_t)par->extradata_size > sizeof(c->extra))
+		if ((size_t)par->extradata_size > sizeof(c.extra))
 			return err_set(err, ERR_LIMIT, "codec parameters of %d bytes",
 				       par->extradata_size);
-		c->extra_len = (size_t)par->extradata_size;
-		memcpy(c->extra, par->extradata, c->extra_len);
-		if (params_parse(c, err) < 0)
+		c.extra_len = (size_t)par->extradata_size;
+		memcpy(c.extra, par->extradata, c.extra_len);
+		if (params_parse(&c, err) < 0)
 			return -1;
+		if (track == TRACK_VIDEO)
+			w->len_size = params_nal_len_size(&c);
 	}
-	return tsmux_set_track(m, track, c, err);
+	return tsmux_set_track(w->mux, track, &c, err);
 }
 
-static int write_unit(struct tsmux *m, struct buf *out, enum track track, const AVPacket *p,
-		      int len_size, struct err *err)
+int ts_writer_add(struct ts_writer *w, bool video, const AVPacket *p, struct err *err)
 {
 	struct tsmux_au au = {
-		.data = p->data, .len = (size_t)p->size, .len_size = len_size,
+		.data = p->data, .len = (size_t)p->size, .len_size = w->len_size,
 		.pts_90k = p->pts, .dts_90k = p->dts, .key = p->flags & AV_PKT_FLAG_KEY,
 	};
 	bool written;
 
-	if (track == TRACK_VIDEO)
-		written = tsmux_video(m, out, &au);
+	if (p->pts == AV_NOPTS_VALUE || p->dts == AV_NOPTS_VALUE)
+		return err_set(err, ERR_INVALID, "a unit without time");
+	if (video)
+		written = tsmux_video(w->mux, &w->out, &au);
 	else
-		written = tsmux_audio(m, out, p->data, (size_t)p->size, p->pts);
+		written = tsmux_audio(w->mux, &w->out, p->data, (size_t)p->size, p->pts);
 	if (!written)
 		return err_set(err, ERR_INVALID, "a unit that MPEG-TS cannot carry");
-	if (out->failed)
+	if (w->out.failed)
 		return err_set(err, ERR_LIMIT, "a segment of more than %u bytes", OUT_MAX);
 	return 0;
 }
 
-static int write_segment(struct tsmux *m, struct buf *out, const struct mux_track *const t[2],
-			 struct err *err)
+struct ts_writer *ts_writer_new(const AVCodecParameters *video, const AVCodecParameters *audio,
+				struct err *err)
 {
-	struct track_config config;
-	size_t at[2] = { 0, 0 };
-	int k, len_size = 0;
+	struct ts_writer *w = xcalloc(1, sizeof(*w));
 
-	for (k = 0; k < 2; k++) {
-		if (!t[k]->par || t[k]->n == 0)
-			continue;
-		if (set_track(m, k == 0 ? TRACK_VIDEO : TRACK_AUDIO, t[k]->par, &config, err) < 0)
-			return -1;
-		if (k == 0 && config.extra_len > 0)
-			len_size = params_nal_len_size(&config);
+	w->mux = tsmux_new();
+	buf_init(&w->out, OUT_MAX);
+	if ((video && set_track(w, TRACK_VIDEO, video, err) < 0) ||
+	    (audio && set_track(w, TRACK_AUDIO, audio, err) < 0)) {
+		ts_writer_free(w);
+		return NULL;
 	}
 	/* Fresh counters make the bytes independent of the segment before. */
-	tsmux_begin(m, out, true);
-	while ((k = mux_next(t, at)) >= 0)
-		if (write_unit(m, out, k == 0 ? TRACK_VIDEO : TRACK_AUDIO, t[k]->pkt[at[k]++],
-			       len_size, err) < 0)
-			return -1;
-	tsmux_flush(m, out);
-	return 0;
+	tsmux_begin(w->mux, &w->out, true);
+	return w;
+}
+
+void ts_writer_free(struct ts_writer *w)
+{
+	if (!w)
+		return;
+	tsmux_free(w->mux);
+	buf_fini(&w->out);
+	free(w);
+}
+
+void ts_writer_end(struct ts_writer *w)
+{
+	tsmux_flush(w->mux, &w->out);
+}
+
+uint8_t *ts_writer_take(struct ts_writer *w, size_t *len)
+{
+	uint8_t *data = w->out.data;	/* the memory moves */
+
+	*len = w->out.len;
+	buf_init(&w->out, OUT_MAX);
+	return data;
 }
 
 int mux_ts(struct mux_out *out, const struct mux_track *video, const struct mux_track *audio,
 	   struct err *err)
 {
 	const struct mux_track *const t[2] = { video, audio };
-	struct tsmux *m = tsmux_new();
-	struct buf b;
-	int rc;
+	struct ts_writer *w = ts_writer_new(video->n > 0 ? video->par : NULL,
+					    audio->n > 0 ? audio->par : NULL, err);
+	size_t at[2] = { 0, 0 };
+	int k, rc = w ? 0 : -1;
 
-	buf_init(&b, OUT_MAX);
-	rc = write_segment(m, &b, t, err);
-	tsmux_free(m);
-	if (rc < 0) {
-		buf_fini(&b);
-		return -1;
+	while (rc == 0 && (k = mux_next(t, at)) >= 0)
+		rc = ts_writer_add(w, k == 0, t[k]->pkt[at[k]++], err);
+	if (rc == 0) {
+		ts_writer_end(w);
+		out->data = ts_writer_take(w, &out->len);
 	}
-	*out = (struct mux_out){ .data = b.data, .len = b.len };	/* the memory moves */
-	return 0;
+	ts_writer_free(w);
+	return rc;
 }

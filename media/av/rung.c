@@ -1,8 +1,8 @@
 #include "media/av/rung.h"
 #include <stdlib.h>
-#include <string.h>
 #include <libavutil/frame.h>
 #include <libavutil/mathematics.h>
+#include "base/mem.h"
 #include "media/av/encode.h"
 #include "media/av/frameq.h"
 #include "media/av/input.h"
@@ -16,21 +16,30 @@ void rung_init(struct rung *r)
 
 void rung_fini(struct rung *r)
 {
+	size_t i;
+
 	frameq_free(r->queue);
 	scaler_free(r->scaler);
 	encoder_free(r->encoder);
 	av_frame_free(&r->held);
 	av_frame_free(&r->last_in);
 	av_frame_free(&r->last_out);
-	free(r->out.data);
+	for (i = 0; i < r->n; i++)
+		av_packet_free(&r->pkt[i]);
+	free(r->pkt);
 }
 
 /* r->err is set: nobody needs to go on. */
 static int fail(struct rung *r)
 {
 	r->failed = true;
-	atomic_store(r->stop, true);
+	atomic_store(&r->hub->stop, true);
 	return -1;
+}
+
+static bool is_stopped(const struct rung *r)
+{
+	return atomic_load(&r->hub->stop);
 }
 
 static int out_of_memory(struct rung *r)
@@ -49,7 +58,7 @@ static bool has_rate(const struct rung *r)
 static int open_encoder(struct rung *r, const AVFrame *first)
 {
 	struct encoder_opts o = {
-		.rung = r->spec, .preset = r->ladder->preset,
+		.rung = r->spec, .preset = r->preset,
 		.fps_num = r->in->fps_num, .fps_den = r->in->fps_den,
 		.frame_90k = r->in->frame_90k,
 	};
@@ -63,6 +72,31 @@ static int open_encoder(struct rung *r, const AVFrame *first)
 	return r->encoder ? 0 : fail(r);
 }
 
+/* Put what the encoder has made where it is collected. */
+static void publish(struct rung *r)
+{
+	bool news = false;
+	size_t n, i;
+	AVPacket *const *p = encoder_packets(r->encoder, &n);
+
+	if (n == 0)
+		return;
+	pthread_mutex_lock(&r->hub->lock);
+	if (r->n + n > r->cap) {
+		r->cap = 2 * (r->n + n);
+		r->pkt = xrealloc(r->pkt, r->cap * sizeof(*r->pkt));
+	}
+	for (i = 0; i < n; i++) {
+		r->pkt[r->n++] = p[i];
+		news = news || (p[i]->flags & AV_PKT_FLAG_KEY);	/* the GOP before is whole */
+	}
+	r->news = r->news || news;
+	if (news)
+		pthread_cond_signal(&r->hub->changed);
+	pthread_mutex_unlock(&r->hub->lock);
+	encoder_drop(r->encoder);
+}
+
 /* frame: its own reference, changed by the encoder. */
 static int encode(struct rung *r, AVFrame *frame)
 {
@@ -70,6 +104,7 @@ static int encode(struct rung *r, AVFrame *frame)
 		return -1;
 	if (encoder_push(r->encoder, frame, &r->err) < 0)
 		return fail(r);
+	publish(r);
 	return 0;
 }
 
@@ -206,59 +241,34 @@ int rung_give(struct rung *r, const AVFrame *frame)
 	return frameq_push(r->queue, own) ? 0 : -1;
 }
 
-static int mux(struct rung *r)
-{
-	struct mux_track video = { NULL, NULL, 0 };
-	struct mux_track audio = { r->in->audio.par, r->in->audio.pkt, r->in->audio.n };
-	struct mux_out out;
-	const struct mux_track *t = &audio;
-	int64_t first = INT64_MAX, last = INT64_MIN, end;
-	size_t i;
-
-	if (r->encoder) {
-		video.par = encoder_params(r->encoder);
-		video.pkt = encoder_packets(r->encoder, &video.n);
-		t = &video;
-	}
-	if (mux_segment(&out, r->out.fmp4, &video, &audio, &r->err) < 0)
-		return -1;
-	for (i = 0; i < t->n; i++) {
-		end = t->pkt[i]->pts + (t->pkt[i]->duration > 0 ? t->pkt[i]->duration : 0);
-		first = t->pkt[i]->pts < first ? t->pkt[i]->pts : first;
-		last = end > last ? end : last;
-	}
-	r->out.index = r->index;
-	r->out.data = out.data;
-	r->out.len = out.len;
-	r->out.init_len = out.init_len;
-	r->out.n_video = (unsigned)video.n;
-	r->out.duration_90k = t->n ? last - first : 0;
-	r->out.width = r->encoder ? r->spec->width : 0;
-	r->out.height = r->encoder ? r->spec->height : 0;
-	return 0;
-}
-
-/* All pictures are in: give the rest, then write the segment. */
+/* All pictures are in: give the rest to the children, then code it. */
 static void finish(struct rung *r)
 {
 	uint64_t before;
 	size_t i;
 	int rc = 0;
 
-	if (!r->parent && has_rate(r))
+	if (!r->parent && has_rate(r) && !is_stopped(r))
 		rc = convert_end(r);
 	for (i = 0; i < r->n_children; i++)
 		rung_end(r->children[i]);
-	if (rc < 0 || atomic_load(r->stop))
+	if (rc < 0 || is_stopped(r) || !r->encoder)
 		return;
 	before = thread_cpu_us();
-	if (r->encoder)
-		rc = encoder_flush(r->encoder, &r->err);
-	if (rc == 0)
-		rc = mux(r);
-	if (rc < 0)
+	if (encoder_flush(r->encoder, &r->err) < 0)
 		fail(r);
+	else
+		publish(r);
 	r->cpu_us += thread_cpu_us() - before;
+}
+
+static void end(struct rung *r)
+{
+	finish(r);
+	pthread_mutex_lock(&r->hub->lock);
+	r->done = r->news = true;
+	pthread_cond_signal(&r->hub->changed);
+	pthread_mutex_unlock(&r->hub->lock);
 }
 
 void rung_end(struct rung *r)
@@ -266,7 +276,7 @@ void rung_end(struct rung *r)
 	if (r->queue)
 		frameq_end(r->queue);
 	else
-		finish(r);
+		end(r);
 }
 
 void rung_work(struct rung *r)
@@ -274,12 +284,17 @@ void rung_work(struct rung *r)
 	AVFrame *f;
 	int rc = 0;
 
-	while (rc == 0 && !atomic_load(r->stop) && (f = frameq_pop(r->queue))) {
+	while (rc == 0 && !is_stopped(r) && (f = frameq_pop(r->queue))) {
 		rc = take(r, f);
 		av_frame_free(&f);
 	}
 	/* Whoever feeds us must not wait for room that nobody makes. */
-	if (rc < 0 || atomic_load(r->stop))
+	if (rc < 0 || is_stopped(r))
 		frameq_abort(r->queue);
-	finish(r);
+	end(r);
+}
+
+const AVCodecParameters *rung_params(const struct rung *r)
+{
+	return encoder_params(r->encoder);
 }

@@ -7,16 +7,23 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "media/av/ladder.h"
-#include "media/av/mux.h"
+struct AVCodecParameters;
 struct AVFrame;
+struct AVPacket;
 struct encoder;
 struct frameq;
 struct input;
-struct job;
 struct scaler;
 
+/* What the rungs of a job and the thread that collects their work share. */
+struct rung_hub {
+	atomic_bool stop;		/* somebody failed, or nobody wants it any more */
+	pthread_mutex_t lock;		/* for what rungs have made */
+	pthread_cond_t changed;		/* a rung has finished a GOP, or all, or failed */
+};
+
 /*
- * One rendition in the making: rate conversion, scaling, encoding, muxing.  Rungs
+ * One rendition in the making: rate conversion, scaling, encoding.  Rungs
  * form a tree: each scales from the next larger one (its parent) where that costs
  * no quality, else from the source, and hands its scaled pictures to its children
  * before it encodes them.  With a thread a rung every edge is a bounded queue;
@@ -27,14 +34,13 @@ struct rung {
 	/* given */
 	const struct ladder_rung *spec;	/* borrowed */
 	size_t index;			/* in the caller's list */
-	const struct ladder_spec *ladder;	/* borrowed */
-	const struct input *in;		/* borrowed; all of it is known before we start */
+	const char *preset;		/* borrowed */
+	const struct input *in;		/* borrowed; only what is fixed once it has begun */
 	struct rung *parent;		/* NULL: scales from the source */
 	struct rung *children[LADDER_MAX];
 	size_t n_children;
 	uint64_t cpu_limit_us;
-	atomic_bool *stop;		/* somebody failed */
-	struct job *job;		/* borrowed; for the thread's starter */
+	struct rung_hub *hub;		/* borrowed */
 
 	/* at work */
 	struct frameq *queue;		/* owned; NULL without threads */
@@ -46,10 +52,15 @@ struct rung {
 	struct AVFrame *last_in, *last_out;	/* a repeated picture is scaled once */
 	uint64_t cpu_us;
 
-	/* done */
+	/* made, under the hub's lock */
+	struct AVPacket **pkt;		/* not yet collected */
+	size_t n, cap;
+	bool news;			/* collecting is worth it */
+	bool done;			/* nothing follows */
+
+	/* once it is done */
 	bool failed;
 	struct err err;
-	struct ladder_out out;
 };
 
 void rung_init(struct rung *r);
@@ -60,11 +71,14 @@ void rung_fini(struct rung *r);
  * the whole stops. */
 int rung_give(struct rung *r, const struct AVFrame *frame);
 
-/* The source has ended: finish, and end the children.  Without threads this
- * produces r->out at once. */
+/* The source has ended: finish, and end the children.  Without threads all is made
+ * when this returns. */
 void rung_end(struct rung *r);
 
 /* What a rung's thread runs; it ends after rung_end or a stop. */
 void rung_work(struct rung *r);
+
+/* The stream's parameters, once there is a packet.  Borrowed until rung_fini. */
+const struct AVCodecParameters *rung_params(const struct rung *r);
 
 #endif

@@ -95,6 +95,11 @@ bool ts_demux_had_damage(const struct ts_demux *d)
 	return d->damaged;
 }
 
+bool ts_demux_has_track(const struct ts_demux *d, enum track track)
+{
+	return d->es[track].pid >= 0;
+}
+
 /* ---- elementary streams ---- */
 
 static int64_t read_pts(const uint8_t *p)

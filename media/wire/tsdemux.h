@@ -37,6 +37,8 @@ int ts_demux_push(struct ts_demux *d, const uint8_t *data, size_t len, struct er
 /* The end: passes on what is pending. */
 void ts_demux_flush(struct ts_demux *d);
 bool ts_demux_had_damage(const struct ts_demux *d);	/* continuity, sync, length */
+/* Does the program have such a track, as far as the tables seen so far say? */
+bool ts_demux_has_track(const struct ts_demux *d, enum track track);
 void ts_demux_free(struct ts_demux *d);
 
 #endif

@@ -13,13 +13,14 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "node/farm/join.h"
 
 #define PINS_BYTES_MAX (64u << 10)
-#define LOCK_MS 2000
+#define LOCK_PAUSE_MS 10
+#define LOCK_PAUSES 200
 #define HOSTPORT_MAX 279
 #define ADDR_LEN 42	/* 0x and 40 digits */
 
@@ -42,33 +43,42 @@ static int parse_pin(const char *line, size_t len, const char *hostport, bool *m
 	return eth_addr_parse(addr, hex, NULL);
 }
 
+/* One line; what it pins is kept if it is what is looked for. */
+static int take_line(const char *line, size_t len, const char *hostport, bool *found,
+		     struct eth_addr *addr)
+{
+	struct eth_addr a;
+	bool matches;
+
+	if (len == 0 || line[0] == '#')
+		return 0;
+	if (parse_pin(line, len, hostport, &matches, &a) < 0)
+		return -1;
+	if (!matches)
+		return 0;
+	if (*found && !eth_addr_equal(&a, addr))
+		return -1;
+	*found = true;
+	*addr = a;
+	return 0;
+}
+
 int pins_find_text(const char *text, size_t len, const char *hostport, bool *found,
 		   struct eth_addr *addr, struct err *err)
 {
-	size_t at = 0, line_len;
-	struct eth_addr a;
-	unsigned n = 0;
-	bool matches;
+	size_t at, line_len;
+	unsigned n = 1;
 
 	*found = false;
-	for (; at < len; at += line_len + 1) {
-		const char *line = text + at, *end = memchr(line, '\n', len - at);
+	for (at = 0; at < len; at += line_len + 1, n++) {
+		const char *end = memchr(text + at, '\n', len - at);
 
-		n++;
-		line_len = end ? (size_t)(end - line) : len - at;
-		if (line_len == 0 || line[0] == '#')
+		line_len = end ? (size_t)(end - text) - at : len - at;
+		if (take_line(text + at, line_len, hostport, found, addr) == 0)
 			continue;
-		if (parse_pin(line, line_len, hostport, &matches, &a) < 0)
-			return err_set(err, ERR_INVALID,
-				       "line %u is no \"host:port 0xADDRESS\"", n);
-		if (!matches)
-			continue;
-		if (*found && !eth_addr_equal(&a, addr)) {
-			*found = false;
-			return err_set(err, ERR_INVALID, "line %u contradicts one above", n);
-		}
-		*found = true;
-		*addr = a;
+		*found = false;
+		return err_set(err, ERR_INVALID, "line %u is no \"host:port 0xADDRESS\", or "
+			       "contradicts one above", n);
 	}
 	return 0;
 }
@@ -128,20 +138,6 @@ int pins_find(const char *path, const char *hostport, bool *found, struct eth_ad
 	return rc;
 }
 
-static int write_all(int fd, const struct buf *text)
-{
-	size_t at = 0;
-	ssize_t n;
-
-	while (at < text->len) {
-		n = write(fd, text->data + at, text->len - at);
-		if (n < 0 && errno != EINTR)
-			return -1;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return fsync(fd);
-}
-
 /* The new name is on the disk, too. */
 static void sync_folder(const char *path)
 {
@@ -160,8 +156,10 @@ static int replace(const char *path, const struct buf *text, struct err *err)
 {
 	char *tmp = xasprintf("%s.new", path);
 	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	int rc = fd < 0 ? -1 : write_all(fd, text);
+	int rc = fd < 0 ? -1 : fd_write_all(fd, text->data, text->len);
 
+	if (rc == 0)
+		rc = fsync(fd);
 	if (rc == 0)
 		rc = rename(tmp, path);
 	if (rc < 0) {
@@ -207,13 +205,14 @@ static int add_locked(const char *path, const char *hostport, const struct eth_a
 	return replace(path, text, err);
 }
 
+/* Counts its pauses: off the loop, where the clock of tests is not for it. */
 static int lock_wait(int fd)
 {
-	static const struct timespec pause = { .tv_nsec = 10000000 };
-	int64_t until = clock_mono_ms() + LOCK_MS;
+	static const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000 };
+	int i;
 
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if ((errno != EWOULDBLOCK && errno != EINTR) || clock_mono_ms() >= until)
+	for (i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if ((errno != EWOULDBLOCK && errno != EINTR) || i == LOCK_PAUSES)
 			return -1;
 		nanosleep(&pause, NULL);
 	}

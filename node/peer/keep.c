@@ -43,13 +43,13 @@ static int parse_name(struct eth_addr *addr, const char *from, size_t len, struc
 	return eth_addr_parse(addr, hex, err);
 }
 
-/* It stands in logs and in lines of files. */
-static bool has_space(const char *s)
+/* It stands in logs, in lines of files and in JSON: nothing there needs an escape. */
+static bool is_plain(const char *s)
 {
 	for (; *s; s++)
-		if ((unsigned char)*s <= ' ' || *s == 0x7f)
-			return true;
-	return false;
+		if (*s <= ' ' || *s >= 0x7f || *s == '"' || *s == '\\')
+			return false;
+	return true;
 }
 
 int peer_address_parse(const char *address, char *hostport, struct eth_addr *addr,
@@ -66,8 +66,8 @@ int peer_address_parse(const char *address, char *hostport, struct eth_addr *add
 		return -1;
 	if (hp.port == 0)
 		return err_set(err, ERR_INVALID, "'%.100s': nobody listens on port 0", address);
-	if (has_space(where))
-		return err_set(err, ERR_INVALID, "'%.100s' has white space in it", address);
+	if (!is_plain(where))
+		return err_set(err, ERR_INVALID, "'%.100s' is no host:port", address);
 	strcpy(hostport, where);	/* at most "[", HOST_MAX, "]:65535" */
 	*has_addr = at != NULL;
 	return 0;

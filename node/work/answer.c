@@ -18,8 +18,16 @@ enum answer_state {
 	STATE_HELLO,		/* nothing came yet */
 	STATE_IDLE,		/* no task: a byte is one too many */
 	STATE_BETWEEN,		/* a rendition's header or the end comes next */
-	STATE_RENDITION,	/* inside one */
+	STATE_RENDITION,	/* it is the turn of `turn` */
 	STATE_DONE,		/* the result waits for answer_take */
+};
+
+/* A rendition on its way. */
+struct part {
+	bool begun, whole;
+	size_t len;		/* that came */
+	struct buf data;	/* it, if kept */
+	struct sha256 *sha;	/* over it; made at the first use */
 };
 
 struct answer {
@@ -28,14 +36,14 @@ struct answer {
 	uint32_t channel;
 	enum task_kind kind;
 	struct profile_list profiles;
-	size_t n_expected;
-	bool seen[PROFILES_MAX];
-	size_t n_seen;
+	size_t n_expected, n_whole;
+	answer_piece_cb *piece;	/* NULL: keep */
+	void *arg;
 	size_t n_bytes;		/* of all renditions so far */
 	struct work_result *res;	/* of the task at work */
-	size_t index;		/* of the rendition at work */
-	struct buf data;	/* its bytes so far */
-	struct sha256 *sha;	/* over them */
+	size_t turn;		/* index of the rendition whose bytes come */
+	bool turn_is_empty;	/* nothing came since its header */
+	struct part part[PROFILES_MAX];
 };
 
 void work_result_free(struct work_result *r)
@@ -52,20 +60,25 @@ void work_result_free(struct work_result *r)
 struct answer *answer_new(void)
 {
 	struct answer *a = xcalloc(1, sizeof(*a));
+	size_t i;
 
 	buf_init(&a->in, READ_MAX + FRAME_HEAD + FRAME_PAYLOAD_MAX);
-	buf_init(&a->data, RENDITION_BYTES_MAX);
-	a->sha = sha256_new();
+	for (i = 0; i < PROFILES_MAX; i++)
+		buf_init(&a->part[i].data, RENDITION_BYTES_MAX);
 	return a;
 }
 
 void answer_free(struct answer *a)
 {
+	size_t i;
+
 	if (!a)
 		return;
+	for (i = 0; i < PROFILES_MAX; i++) {
+		sha256_free(a->part[i].sha);
+		buf_fini(&a->part[i].data);
+	}
 	work_result_free(a->res);
-	sha256_free(a->sha);
-	buf_fini(&a->data);
 	buf_fini(&a->in);
 	free(a);
 }
@@ -84,16 +97,29 @@ static size_t outputs_of(const struct msg_task *task)
 	return 1;
 }
 
-void answer_expect(struct answer *a, const struct msg_task *task, uint32_t channel)
+static void part_reset(struct part *p)
 {
+	buf_fini(&p->data);
+	p->begun = p->whole = false;
+	p->len = 0;
+}
+
+void answer_expect(struct answer *a, const struct msg_task *task, uint32_t channel,
+		   answer_piece_cb *piece, void *arg)
+{
+	size_t i;
+
 	assert(a->state == STATE_IDLE && !a->res);
 	a->state = STATE_BETWEEN;
 	a->channel = channel;
 	a->kind = task->kind;
 	a->profiles = task->profiles;
 	a->n_expected = outputs_of(task);
-	memset(a->seen, 0, sizeof(a->seen));
-	a->n_seen = 0;
+	a->piece = piece;
+	a->arg = arg;
+	for (i = 0; i < PROFILES_MAX; i++)
+		part_reset(&a->part[i]);
+	a->n_whole = 0;
 	a->n_bytes = 0;
 	a->res = xcalloc(1, sizeof(*a->res));
 }
@@ -112,35 +138,53 @@ static int on_hello(struct answer *a, const struct frame *f, struct err *err)
 	return 0;
 }
 
+/* A turn begins. */
 static int on_header(struct answer *a, const uint8_t *p, size_t len, struct err *err)
 {
 	struct msg_rendition_header h;
+	struct part *part;
 
-	if (a->state != STATE_BETWEEN)
-		return err_set(err, ERR_INVALID, "rendition header inside a rendition");
+	if (a->state == STATE_RENDITION && a->turn_is_empty)
+		return err_set(err, ERR_INVALID, "rendition header behind the one of %zu", a->turn);
 	if (msg_rendition_header_unpack(&h, p, len, err) < 0)
 		return err_wrap(err, "rendition header");
-	if (h.index >= a->n_expected || a->seen[h.index])
+	if (h.index >= a->n_expected || a->part[h.index].whole)
 		return err_set(err, ERR_INVALID, "rendition %u of %zu, unasked or again",
 			       (unsigned)h.index, a->n_expected);
-	a->seen[h.index] = true;
-	a->index = h.index;
-	sha256_reset(a->sha);
+	part = &a->part[h.index];
+	if (h.offset != part->len || (a->state == STATE_RENDITION && h.index == a->turn))
+		return err_set(err, ERR_INVALID, "rendition %u turns to %llu after %zu bytes",
+			       (unsigned)h.index, (unsigned long long)h.offset, part->len);
+	if (!part->sha)
+		part->sha = sha256_new();
+	if (!part->begun)
+		sha256_reset(part->sha);
+	part->begun = true;
+	a->turn = h.index;
+	a->turn_is_empty = true;
 	a->state = STATE_RENDITION;
 	return 0;
 }
 
 static int on_data(struct answer *a, const struct frame *f, struct err *err)
 {
+	struct part *part = &a->part[a->turn];
+
 	if (a->state != STATE_RENDITION || f->len == 0)
 		return err_set(err, ERR_INVALID, "%zu bytes of data outside a rendition", f->len);
-	if (!buf_add(&a->data, f->payload, f->len))
-		return err_set(err, ERR_LIMIT, "rendition %zu is above %u bytes", a->index,
+	if (f->len > RENDITION_BYTES_MAX - part->len)
+		return err_set(err, ERR_LIMIT, "rendition %zu is above %u bytes", a->turn,
 			       RENDITION_BYTES_MAX);
-	a->n_bytes += f->len;
-	if (a->n_bytes > RESULT_BYTES_MAX)
+	if (f->len > RESULT_BYTES_MAX - a->n_bytes)
 		return err_set(err, ERR_LIMIT, "renditions together are above %zu bytes", RESULT_BYTES_MAX);
-	sha256_add(a->sha, f->payload, f->len);
+	part->len += f->len;
+	a->n_bytes += f->len;
+	a->turn_is_empty = false;
+	sha256_add(part->sha, f->payload, f->len);
+	if (a->piece)
+		a->piece(a->arg, a->turn, f->payload, f->len);
+	else
+		buf_add(&part->data, f->payload, f->len);
 	return 0;
 }
 
@@ -148,20 +192,21 @@ static int on_data(struct answer *a, const struct frame *f, struct err *err)
 static int check_trailer(const struct answer *a, const struct msg_rendition_trailer *t,
 			 struct err *err)
 {
-	const struct profile *p = &a->profiles.p[a->index];
+	const struct profile *p = &a->profiles.p[a->turn];
+	size_t len = a->part[a->turn].len;
 	bool transcode = a->kind == TASK_TRANSCODE;
 
-	if (t->index != a->index || t->len != a->data.len || t->len == 0 || t->init_len > t->len)
+	if (t->index != a->turn || t->len != len || t->len == 0 || t->init_len > t->len)
 		return err_set(err, ERR_INVALID,
 			       "trailer does not fit: rendition %u of %llu bytes, %zu came for %zu",
-			       (unsigned)t->index, (unsigned long long)t->len, a->data.len, a->index);
+			       (unsigned)t->index, (unsigned long long)t->len, len, a->turn);
 	if (transcode && (t->width != p->width || t->height != p->height))
 		return err_set(err, ERR_INVALID, "rendition %zu is %dx%d instead of %dx%d",
-			       a->index, t->width, t->height, p->width, p->height);
+			       a->turn, t->width, t->height, p->width, p->height);
 	if (t->fmp4 != (transcode ? profile_is_fmp4(p) : a->kind == TASK_TO_MP4))
-		return err_set(err, ERR_INVALID, "rendition %zu is in the other container", a->index);
+		return err_set(err, ERR_INVALID, "rendition %zu is in the other container", a->turn);
 	if (t->duration_ms > SEGMENT_MS_MAX + 1000)
-		return err_set(err, ERR_INVALID, "rendition %zu lasts %u ms", a->index,
+		return err_set(err, ERR_INVALID, "rendition %zu lasts %u ms", a->turn,
 			       (unsigned)t->duration_ms);
 	return 0;
 }
@@ -176,7 +221,8 @@ static struct blob *take_data(struct buf *data)
 
 static int on_trailer(struct answer *a, const uint8_t *p, size_t len, struct err *err)
 {
-	struct work_rendition *r = &a->res->r[a->index];
+	struct work_rendition *r = &a->res->r[a->turn];
+	struct part *part = &a->part[a->turn];
 	struct msg_rendition_trailer t;
 
 	if (a->state != STATE_RENDITION)
@@ -186,11 +232,13 @@ static int on_trailer(struct answer *a, const uint8_t *p, size_t len, struct err
 	if (check_trailer(a, &t, err) < 0)
 		return -1;
 	*r = (struct work_rendition){
-		.index = a->index, .sha256 = sha256_end(a->sha), .n_video = t.n_video,
-		.duration_ms = t.duration_ms, .width = t.width, .height = t.height,
-		.fmp4 = t.fmp4, .init_len = t.init_len, .data = take_data(&a->data),
+		.index = a->turn, .len = part->len, .sha256 = sha256_end(part->sha),
+		.n_video = t.n_video, .duration_ms = t.duration_ms, .width = t.width,
+		.height = t.height, .fmp4 = t.fmp4, .init_len = t.init_len,
+		.data = a->piece ? NULL : take_data(&part->data),
 	};
-	a->n_seen++;
+	part->whole = true;
+	a->n_whole++;
 	a->state = STATE_BETWEEN;
 	return 0;
 }
@@ -206,16 +254,18 @@ static void make_printable(char *s)
 static int on_done(struct answer *a, const uint8_t *p, size_t len, struct err *err)
 {
 	struct msg_task_done *d = &a->res->done;
+	size_t i;
 
 	/* A failure may stand inside a rendition, an end in order may not. */
 	if (msg_task_done_unpack(d, p, len, err) < 0)
 		return err_wrap(err, "task done");
-	if (d->code == 0 && (a->state != STATE_BETWEEN || a->n_seen != a->n_expected))
-		return err_set(err, ERR_INVALID, "done after %zu of %zu renditions", a->n_seen,
+	if (d->code == 0 && (a->state != STATE_BETWEEN || a->n_whole != a->n_expected))
+		return err_set(err, ERR_INVALID, "done after %zu of %zu renditions", a->n_whole,
 			       a->n_expected);
 	make_printable(d->reason);
-	a->res->n = d->code == 0 ? a->n_seen : 0;
-	buf_clear(&a->data);
+	a->res->n = d->code == 0 ? a->n_whole : 0;
+	for (i = 0; i < PROFILES_MAX; i++)
+		part_reset(&a->part[i]);
 	a->state = STATE_DONE;
 	return 0;
 }

@@ -11,6 +11,11 @@ struct err;
  * bytes are foreign too: whatever is out of order, too large, too many or not what
  * the task asked for is refused, and the worker with it.  Pure: bytes in, results
  * out.
+ *
+ * Renditions take turns: a header names the one whose bytes follow, and how many of
+ * it came before; each begins once and goes on where it was.  Memory: the renditions
+ * kept, at most 32 MiB each and four times that together (buffers that grow reserve up to
+ * twice as much); or nothing of them when pieces are passed on.
  */
 struct answer;
 
@@ -24,7 +29,7 @@ enum answer_event {
  * asked for, in that order. */
 struct work_result {
 	struct msg_task_done done;	/* its reason is printable ASCII */
-	struct work_rendition r[PROFILES_MAX];	/* holds a reference to each data */
+	struct work_rendition r[PROFILES_MAX];	/* holds a reference to each data, if kept */
 	size_t n;
 };
 void work_result_free(struct work_result *r);
@@ -32,8 +37,14 @@ void work_result_free(struct work_result *r);
 struct answer *answer_new(void);
 void answer_free(struct answer *a);
 
-/* A task was sent on this channel; the worker is idle (after HELLO or DONE). */
-void answer_expect(struct answer *a, const struct msg_task *task, uint32_t channel);
+/* Bytes of a rendition, hashed, in order; from inside answer_feed.  It must not call
+ * this module. */
+typedef void answer_piece_cb(void *arg, size_t index, const uint8_t *data, size_t len);
+
+/* A task was sent on this channel; the worker is idle (after HELLO or DONE).  piece:
+ * gets the renditions' bytes as they come, and the result has none; NULL: kept. */
+void answer_expect(struct answer *a, const struct msg_task *task, uint32_t channel,
+		   answer_piece_cb *piece, void *arg);
 
 /*
  * Take len bytes.  At most one event is in them: a worker says nothing unasked.

@@ -5,6 +5,9 @@
  *
  * Order of a task: Task, DATA...; answered by RenditionHeader, DATA...,
  * RenditionTrailer for each output, then TaskDone.  All on the task's channel.
+ * Renditions take turns as their GOPs are done, a header at each turn.  A streamed
+ * task's DATA ends with TaskEnd; when it fails before, TaskDone comes at once and the
+ * rest of the input is read and dropped, until the node ends this process.
  */
 #include "node/work/child.h"
 
@@ -25,15 +28,19 @@
 
 #define READ_LEN 65536
 #define WRITE_LEN (16 * (FRAME_HEAD + FRAME_PAYLOAD_MAX))
+#define NO_TURN LADDER_MAX	/* is no index */
 
 struct child {
 	int fd;
+	const char *device;	/* borrowed; NULL: CPU */
 	struct buf in;		/* read, not yet parsed; its first `used` bytes are done with */
 	size_t used;
 	struct buf out;		/* frames to write */
 	struct buf msg;		/* scratch: a message being packed */
 	uint32_t channel;	/* of the task at work */
 	struct msg_task task;
+	size_t turn;		/* whose bytes were sent last; NO_TURN: a header is due */
+	uint64_t sent[LADDER_MAX];	/* bytes of each rendition */
 	bool broken;		/* the node is gone: stop sending */
 };
 
@@ -142,24 +149,41 @@ static void send_data(struct child *c, const uint8_t *p, size_t len)
 	}
 }
 
-/* Takes out->data. */
-static void send_rendition(void *arg, struct ladder_out *out)
+static void send_header(struct child *c, size_t index)
 {
-	struct child *c = arg;
-	struct msg_rendition_header head = { .index = (uint32_t)out->index };
+	struct msg_rendition_header head = { .index = (uint32_t)index, .offset = c->sent[index] };
+
+	c->turn = index;
+	msg_rendition_header_pack(begin_msg(c, MSG_RENDITION_HEADER), &head);
+	send_msg(c);
+}
+
+static void send_trailer(struct child *c, const struct ladder_out *out)
+{
 	struct msg_rendition_trailer tail = {
 		/* No hash and no signature: the node computes and signs its own. */
-		.index = (uint32_t)out->index, .len = out->len, .n_video = out->n_video,
+		.index = (uint32_t)out->index, .len = out->total, .n_video = out->n_video,
 		.duration_ms = (uint32_t)(out->duration_90k / 90),
 		.width = out->width, .height = out->height, .fmp4 = out->fmp4,
 		.init_len = (uint32_t)out->init_len,
 	};
 
-	msg_rendition_header_pack(begin_msg(c, MSG_RENDITION_HEADER), &head);
-	send_msg(c);
-	send_data(c, out->data, out->len);
+	c->turn = NO_TURN;
 	msg_rendition_trailer_pack(begin_msg(c, MSG_RENDITION_TRAILER), &tail);
 	send_msg(c);
+}
+
+/* Takes out->data. */
+static void send_piece(void *arg, struct ladder_out *out)
+{
+	struct child *c = arg;
+
+	if (c->turn != out->index && (out->len > 0 || out->last))
+		send_header(c, out->index);
+	send_data(c, out->data, out->len);
+	c->sent[out->index] += out->len;
+	if (out->last)
+		send_trailer(c, out);
 	flush(c);
 	free(out->data);
 }
@@ -183,16 +207,22 @@ static void rungs_of(struct ladder_rung to[LADDER_MAX], const struct profile_lis
 	}
 }
 
+/* rungs: good as long as the result. */
+static struct ladder_spec spec_of(const struct child *c, struct ladder_rung rungs[LADDER_MAX])
+{
+	rungs_of(rungs, &c->task.profiles);
+	return (struct ladder_spec){
+		.rungs = rungs, .n_rungs = c->task.profiles.n, .preset = c->task.preset,
+		.fmp4 = c->task.fmp4, .max_pixels = c->task.max_pixels, .device = c->device,
+	};
+}
+
 static int transcode(struct child *c, const uint8_t *data, struct ladder_stats *st, struct err *err)
 {
 	struct ladder_rung rungs[LADDER_MAX];
-	struct ladder_spec spec = {
-		.rungs = rungs, .n_rungs = c->task.profiles.n, .preset = c->task.preset,
-		.fmp4 = c->task.fmp4, .max_pixels = c->task.max_pixels,
-	};
+	struct ladder_spec spec = spec_of(c, rungs);
 
-	rungs_of(rungs, &c->task.profiles);
-	return ladder_run(&spec, data, c->task.len, send_rendition, c, st, err);
+	return ladder_run(&spec, data, c->task.len, send_piece, c, st, err);
 }
 
 static int remux(struct child *c, const uint8_t *data, struct err *err)
@@ -201,7 +231,7 @@ static int remux(struct child *c, const uint8_t *data, struct err *err)
 
 	if (ladder_remux(c->task.kind == TASK_TO_MP4, data, c->task.len, &out, err) < 0)
 		return -1;
-	send_rendition(c, &out);
+	send_piece(c, &out);
 	return 0;
 }
 
@@ -235,37 +265,121 @@ static void send_done(struct child *c, const struct ladder_stats *st, const stru
 	flush(c);
 }
 
-/* One task.  Returns as next_frame. */
-static int serve_one(struct child *c)
+static int serve_whole(struct child *c)
 {
 	struct ladder_stats st = { 0 };
 	struct err err;
-	struct frame f;
 	uint8_t *data;
-	int rc = next_frame(c, &f);
+	int rc = read_input(c, &data);
 
-	if (rc != 1)
-		return rc;
-	if (f.kind != FRAME_MSG || f.len < 2 || (f.payload[0] << 8 | f.payload[1]) != MSG_TASK ||
-	    msg_task_unpack(&c->task, f.payload + 2, f.len - 2, NULL) < 0)
-		return -1;
-	c->channel = f.channel;
-	rc = read_input(c, &data);
 	if (rc != 1)
 		return rc;
 	rc = work(c, data, &st, &err);
 	free(data);
 	send_done(c, &st, rc < 0 ? &err : NULL);
-	return c->broken ? 0 : 1;
+	return 1;
 }
 
-int child_main(int fd, bool confine)
+/* ---- a streamed task ---- */
+
+static int msg_type_of(const struct frame *f)
 {
-	struct child c = { .fd = fd };
+	return f->kind == FRAME_MSG && f->len >= 2 ? f->payload[0] << 8 | f->payload[1] : 0;
+}
+
+/* The next bytes of the input; len came before.  At its end f->len is 0.  Returns as
+ * next_frame. */
+static int next_input(struct child *c, struct frame *f, uint64_t len)
+{
+	struct msg_task_end end;
+	int rc = next_frame(c, f);
+
+	if (rc != 1)
+		return rc;
+	if (f->channel != c->channel)
+		return -1;
+	if (f->kind == FRAME_DATA)
+		return f->len > 0 && f->len <= SEGMENT_BYTES_MAX - len ? 1 : -1;
+	if (msg_type_of(f) != MSG_TASK_END ||
+	    msg_task_end_unpack(&end, f->payload + 2, f->len - 2, NULL) < 0 || end.len != len)
+		return -1;
+	f->len = 0;
+	return 1;
+}
+
+/* A failure is answered at once, what comes of the input then is dropped.  Sets *failed;
+ * returns as next_frame. */
+static int feed_all(struct child *c, struct ladder *l, bool *failed)
+{
+	const struct ladder_stats none = { 0 };
+	uint64_t len = 0;
+	struct err err;
+	struct frame f;
+	int rc;
+
+	while ((rc = next_input(c, &f, len)) == 1 && f.len > 0) {
+		len += f.len;
+		if (*failed || ladder_feed(l, f.payload, f.len, &err) == 0)
+			continue;
+		*failed = true;
+		send_done(c, &none, &err);
+	}
+	return rc;
+}
+
+static int serve_streamed(struct child *c)
+{
+	struct ladder_rung rungs[LADDER_MAX];
+	struct ladder_spec spec = spec_of(c, rungs);
+	struct ladder_stats st = { 0 };
+	struct err err;
+	struct ladder *l = ladder_open(&spec, send_piece, c, &err);
+	bool failed = !l;
+	int rc;
+
+	if (failed)
+		send_done(c, &st, &err);
+	rc = feed_all(c, l, &failed);
+	if (rc == 1 && !failed) {
+		failed = ladder_end(l, &st, &err) < 0;
+		send_done(c, &st, failed ? &err : NULL);
+	}
+	ladder_free(l);
+	return rc;
+}
+
+/* One task.  Returns as next_frame. */
+static int serve_one(struct child *c)
+{
+	struct frame f;
+	int rc = next_frame(c, &f);
+
+	if (rc != 1)
+		return rc;
+	if (msg_type_of(&f) != MSG_TASK ||
+	    msg_task_unpack(&c->task, f.payload + 2, f.len - 2, NULL) < 0)
+		return -1;
+	c->channel = f.channel;
+	c->turn = NO_TURN;
+	memset(c->sent, 0, sizeof(c->sent));
+	rc = c->task.streamed ? serve_streamed(c) : serve_whole(c);
+	return rc == 1 && c->broken ? 0 : rc;
+}
+
+static int confine_as_told(bool confine, const char *device, struct err *err)
+{
+	if (!confine)
+		return 0;
+	return device ? confine_device_process(err) : confine_process(err);
+}
+
+int child_main(int fd, bool confine, const char *device)
+{
+	struct child c = { .fd = fd, .device = device };
 	struct err err;
 	int rc;
 
-	if (confine && confine_process(&err) < 0) {
+	if (confine_as_told(confine, device, &err) < 0) {
 		log_error(NULL, "a worker cannot be confined: error=%s", err.msg);
 		return 1;
 	}

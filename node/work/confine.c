@@ -165,3 +165,11 @@ int confine_process(struct err *err)
 		return -1;
 	return confine_syscalls(err);
 }
+
+int confine_device_process(struct err *err)
+{
+	offer_to_oom_killer();
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail(err, "no_new_privs");
+	return limit(RLIMIT_CORE, "RLIMIT_CORE", 0, err);
+}

@@ -20,6 +20,10 @@ struct err;
  * Fails with ERR_INTERNAL naming the step; the process must then end. */
 int confine_process(struct err *err);
 
+/* What a worker with a GPU's driver in it can live with: no new privileges, no core,
+ * first choice of the OOM killer.  Fails as confine_process does. */
+int confine_device_process(struct err *err);
+
 /* No new privileges, and RLIMIT_AS, CPU, NOFILE, FSIZE and CORE. The CPU limit is
  * a soft one of a few seconds: whoever hands out work raises it. */
 int confine_limits(struct err *err);

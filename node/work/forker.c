@@ -98,6 +98,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 static const char *const kept_env[] = {
 	"PATH", "LANG", "TZ", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
 	"LSAN_OPTIONS", "MALLOC_PERTURB_",
+	/* What drivers are told. */
+	"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "LIBVA_DRIVER_NAME", "LIBVA_DRIVERS_PATH",
 };
 #define N_KEPT (sizeof(kept_env) / sizeof(kept_env[0]))
 
@@ -114,11 +116,11 @@ static void make_env(char *env[N_KEPT + 1])
 	env[n] = NULL;
 }
 
-static int spawn(struct forker *f, uv_loop_t *loop, bool confine, int fd)
+static int spawn(struct forker *f, uv_loop_t *loop, bool confine, const char *device, int fd)
 {
 	char exe[] = "/proc/self/exe", name[] = "lpnode", flag[] = WORK_ZYGOTE_ARG;
-	char mode[sizeof(ZYGOTE_CONFINED)];
-	char *args[] = { name, flag, mode, NULL };
+	char mode[sizeof(ZYGOTE_CONFINED)], *gpu = device ? xstrdup(device) : NULL;
+	char *args[] = { name, flag, mode, gpu, NULL };
 	char *env[N_KEPT + 1], **e;
 	uv_stdio_container_t io[ZYGOTE_FD + 1] = {
 		{ .flags = UV_IGNORE },
@@ -135,6 +137,7 @@ static int spawn(struct forker *f, uv_loop_t *loop, bool confine, int fd)
 	rc = uv_spawn(loop, &f->process, &o);
 	for (e = env; *e; e++)
 		free(*e);
+	free(gpu);
 	return rc;
 }
 
@@ -146,8 +149,8 @@ static void init_handles(struct forker *f, uv_loop_t *loop)
 	f->n_open = 3;
 }
 
-struct forker *forker_start(uv_loop_t *loop, bool confine, const struct forker_cb *cb,
-			    void *arg, struct err *err)
+struct forker *forker_start(uv_loop_t *loop, bool confine, const char *device,
+			    const struct forker_cb *cb, void *arg, struct err *err)
 {
 	struct forker *f;
 	int fds[2], rc;
@@ -161,7 +164,7 @@ struct forker *forker_start(uv_loop_t *loop, bool confine, const struct forker_c
 	f->cb = cb;
 	f->arg = arg;
 	init_handles(f, loop);
-	rc = spawn(f, loop, confine, fds[1]);
+	rc = spawn(f, loop, confine, device, fds[1]);
 	close(fds[1]);
 	if (rc < 0) {
 		err_set(err, ERR_IO, "start the worker zygote: %s", uv_strerror(rc));

@@ -19,9 +19,10 @@ struct forker_cb {
 	void (*down)(void *arg);
 };
 
-/* Executes /proc/self/exe.  cb is borrowed.  Fails with ERR_IO. */
-struct forker *forker_start(uv_loop_t *loop, bool confine, const struct forker_cb *cb,
-			    void *arg, struct err *err);
+/* Executes /proc/self/exe.  device: the children's, or NULL; cb is borrowed.  Fails with
+ * ERR_IO. */
+struct forker *forker_start(uv_loop_t *loop, bool confine, const char *device,
+			    const struct forker_cb *cb, void *arg, struct err *err);
 /* Asks the kernel now: down may be on its way through the loop. */
 bool forker_is_alive(const struct forker *f);
 

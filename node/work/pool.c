@@ -10,7 +10,8 @@
  * has just become free is replaced by a fresh one for it (2 ms).
  *
  * What goes wrong: a worker dies, talks nonsense or takes too long - it is killed,
- * its slot filled again, the task tried once more in a fresh one.  Workers do not
+ * its slot filled again, the task tried once more in a fresh one, unless its input or
+ * its results are gone already (streamed, passed on).  Workers do not
  * come up, or the zygote dies - all are ended and started again with growing
  * pauses; when that has failed BAD_STARTS_MAX times, waiting tasks are failed.
  */
@@ -44,6 +45,7 @@
 #define TRIES_MAX 2
 #define ZYGOTES_MAX 3		/* that may die under one task before it is failed */
 #define CPU_S_MAX 1000000
+#define INPUT_SLACK_MS 5000	/* a streamed input may take this much longer than it lasts */
 #define LOGS_A_MINUTE 20
 
 enum slot_state {
@@ -88,7 +90,13 @@ struct work_task {
 	struct stream *stream;
 	struct slot *slot;	/* while running */
 	struct msg_task msg;
-	struct blob *input;	/* a reference */
+	struct blob *input;	/* a reference; NULL: streamed */
+	struct buf fed;		/* streamed and waiting: its input so far */
+	size_t n_fed;		/* bytes, also those that went to the worker */
+	bool is_whole;		/* no more input comes */
+	bool is_absurd;		/* finished without input or duration: about to fail */
+	uint32_t duration_ms;	/* streamed and finished */
+	unsigned max_tries;
 	struct work_cb cb;
 	void *arg;
 	bool cancelled;		/* in one of its callbacks */
@@ -267,6 +275,7 @@ static void on_task_closed(uv_handle_t *h)
 	struct work_pool *p = t->pool;
 
 	blob_unref(t->input);
+	buf_fini(&t->fed);
 	free(t);
 	one_closed(p);
 }
@@ -382,7 +391,7 @@ static void try_failed(struct work_task *t, enum err_code code, const char *why)
 	if (log_may(&p->log_limit, LOGS_A_MINUTE))
 		log_warn(NULL, "a worker is given up: sequence=%llu try=%u pid=%d why=%s",
 			 (unsigned long long)t->msg.sequence, t->n_tries, s->pid, why);
-	if (++t->n_failures >= TRIES_MAX || uv_now(p->loop) >= t->deadline_at) {
+	if (++t->n_failures >= t->max_tries || uv_now(p->loop) >= t->deadline_at) {
 		task_fail(t, code, why);
 		return;
 	}
@@ -396,10 +405,16 @@ static void on_task_timer(uv_timer_t *timer)
 {
 	struct work_task *t = timer->data;
 
-	if (t->state == TASK_RUNNING) {
+	if (t->state == TASK_ENDING)
+		return;
+	if (t->is_absurd) {
+		task_fail(t, ERR_INVALID, "streamed input is empty or lasts too long");
+	} else if (!t->is_whole) {
+		task_fail(t, ERR_TIMEOUT, "the input did not come in time");
+	} else if (t->state == TASK_RUNNING) {
 		t->pool->st.n_hung++;
 		try_failed(t, ERR_TIMEOUT, "the worker did not finish in time");
-	} else if (t->state == TASK_WAITING) {
+	} else {
 		task_fail(t, ERR_TIMEOUT, "no worker was free in time");
 	}
 }
@@ -412,13 +427,41 @@ static int cpu_seconds(uint64_t ms)
 	return s < CPU_S_MAX ? (int)s : CPU_S_MAX;
 }
 
+static void allow_cpu(struct work_task *t, uint64_t ms)
+{
+	struct work_pool *p = t->pool;
+
+	/* Refused only by a zygote that is gone: its end is on its way to us. */
+	if (p->opts.confine && !p->opts.device && p->forker)
+		forker_allow_cpu(p->forker, t->slot->id, cpu_seconds(ms), NULL);
+}
+
+static void end_input(struct work_task *t)
+{
+	struct msg_task_end end = { .len = t->n_fed, .duration_ms = t->duration_ms };
+
+	worker_finish(t->slot->worker, &end);
+}
+
+static void send_task(struct work_task *t)
+{
+	struct worker *w = t->slot->worker;
+
+	if (t->input) {
+		worker_run(w, &t->msg, t->input, t->cb.piece);
+		return;
+	}
+	worker_stream(w, &t->msg, &t->fed, t->cb.piece);
+	if (t->is_whole && !t->is_absurd)
+		end_input(t);
+}
+
 static void run(struct slot *s, struct work_task *t)
 {
-	struct work_pool *p = s->pool;
-	uint64_t now = uv_now(p->loop);
+	uint64_t now = uv_now(s->pool->loop);
 	uint64_t left = t->deadline_at > now ? t->deadline_at - now : 1;
 
-	if (t->n_failures + 1 < TRIES_MAX)
+	if (t->n_failures + 1 < t->max_tries)
 		left = left * FIRST_TRY_PERCENT / 100;
 	leave_queue(t);
 	t->state = TASK_RUNNING;
@@ -429,11 +472,10 @@ static void run(struct slot *s, struct work_task *t)
 	s->state = SLOT_BUSY;
 	s->task = t;
 	strcpy(s->key, t->msg.stream_key);
-	/* Refused only by a zygote that is gone: its end is on its way to us. */
-	if (p->opts.confine)
-		forker_allow_cpu(p->forker, s->id, cpu_seconds(left), NULL);
-	uv_timer_start(&t->timer, on_task_timer, left, 0);
-	worker_run(s->worker, &t->msg, t->input);
+	allow_cpu(t, left);
+	if (!t->is_absurd)
+		uv_timer_start(&t->timer, on_task_timer, left, 0);
+	send_task(t);
 }
 
 /* ---- whose turn ---- */
@@ -543,6 +585,14 @@ static void slot_rest(struct slot *s)
 	uv_timer_start(&s->timer, on_idle_timeout, s->pool->opts.idle_ms, 0);
 }
 
+static void on_piece(void *arg, size_t index, const uint8_t *data, size_t len)
+{
+	struct slot *s = arg;
+	struct work_task *t = s->task;
+
+	t->cb.piece(t->arg, index, data, len);
+}
+
 static enum err_code code_of(int code)
 {
 	switch (code) {
@@ -572,12 +622,22 @@ static void on_answered(void *arg, struct work_result *res)
 	task_end(t, res, &err);
 }
 
+static void try_crashed(struct work_task *t, const char *why)
+{
+	struct err err = { 0 };
+
+	if (t->max_tries == 1)
+		err_set(&err, ERR_IO, "the worker died: %s", why);
+	else
+		err_set(&err, ERR_INVALID, "a worker failed on it twice: %s", why);
+	try_failed(t, err.code, t->n_failures + 1 < t->max_tries ? why : err.msg);
+}
+
 static void on_lost(void *arg, const struct err *why)
 {
 	struct slot *s = arg;
 	struct work_pool *p = s->pool;
 	enum slot_state was = s->state;
-	struct err err;
 
 	/* A zygote takes its workers with it; its own end came first, but epoll does
 	 * not keep the order. */
@@ -587,8 +647,7 @@ static void on_lost(void *arg, const struct err *why)
 	}
 	if (was == SLOT_BUSY) {
 		p->st.n_crashed++;
-		err_set(&err, ERR_INVALID, "a worker failed on it twice: %s", why->msg);
-		try_failed(s->task, err.code, s->task->n_failures ? err.msg : why->msg);
+		try_crashed(s->task, why->msg);
 		return;
 	}
 	if (was == SLOT_STARTING || was == SLOT_SPARE) {
@@ -601,7 +660,7 @@ static void on_lost(void *arg, const struct err *why)
 }
 
 static const struct worker_cb worker_cbs = {
-	.ready = on_ready, .answered = on_answered, .lost = on_lost,
+	.ready = on_ready, .piece = on_piece, .answered = on_answered, .lost = on_lost,
 };
 
 /* ---- the zygote ---- */
@@ -611,9 +670,20 @@ static struct work_task *find_unlucky(const struct work_pool *p)
 	struct work_task *t;
 
 	TAILQ_FOREACH(t, &p->retries, link)
-		if (t->n_zygotes >= ZYGOTES_MAX)
+		if (t->max_tries == 1 || t->n_zygotes >= ZYGOTES_MAX)
 			return t;
 	return NULL;
+}
+
+static void fail_unlucky(struct work_task *t, const char *why)
+{
+	struct err err;
+
+	if (t->max_tries == 1)
+		err_set(&err, ERR_IO, "the worker died: %s", why);
+	else
+		err_set(&err, ERR_INTERNAL, "the worker zygote died again and again");
+	task_end(t, NULL, &err);
 }
 
 /* All workers are gone, by no fault of their tasks. */
@@ -637,7 +707,7 @@ static void lose_zygote(struct work_pool *p, const char *why)
 	}
 	start_later(p, why);
 	while ((t = find_unlucky(p)))
-		task_fail(t, ERR_INTERNAL, "the worker zygote died again and again");
+		fail_unlucky(t, why);
 }
 
 static void on_zygote_down(void *arg)
@@ -711,7 +781,7 @@ static void start_all(struct work_pool *p)
 	if (p->closing)
 		return;
 	if (!p->forker)
-		p->forker = forker_start(p->loop, p->opts.confine, &forker_cbs, p, &err);
+		p->forker = forker_start(p->loop, p->opts.confine, p->opts.device, &forker_cbs, p, &err);
 	if (!p->forker) {
 		start_later(p, err.msg);
 		return;
@@ -732,7 +802,7 @@ struct work_pool *work_pool_new(uv_loop_t *loop, const struct work_opts *opts, s
 	p->opts = *opts;
 	if (p->opts.n_workers == 0)
 		p->opts.n_workers = uv_available_parallelism();
-	p->forker = forker_start(loop, opts->confine, &forker_cbs, p, err);
+	p->forker = forker_start(loop, opts->confine, opts->device, &forker_cbs, p, err);
 	if (!p->forker) {
 		free(p);
 		return NULL;
@@ -778,7 +848,9 @@ static int check_spec(const struct work_pool *p, const struct work_spec *spec, s
 	if (strlen(spec->stream_key) >= sizeof(((struct stream *)0)->key) ||
 	    (spec->preset && strlen(spec->preset) >= sizeof(((struct msg_task *)0)->preset)))
 		return err_set(err, ERR_INVALID, "stream key or preset is too long");
-	if (spec->input->len > SEGMENT_BYTES_MAX)
+	if (!spec->input && spec->fmp4)
+		return err_set(err, ERR_INVALID, "MP4 cannot be streamed");
+	if (spec->input && spec->input->len > SEGMENT_BYTES_MAX)
 		return err_set(err, ERR_LIMIT, "input of %zu bytes, at most %u", spec->input->len,
 			       SEGMENT_BYTES_MAX);
 	if (p->st.n_queued >= p->opts.max_queue + n_free)
@@ -790,8 +862,9 @@ static int check_spec(const struct work_pool *p, const struct work_spec *spec, s
 static void fill_msg(struct msg_task *m, const struct work_pool *p, const struct work_spec *spec)
 {
 	*m = (struct msg_task){
-		.kind = spec->kind, .fmp4 = spec->fmp4, .len = spec->input->len,
-		.duration_ms = spec->duration_ms, .sequence = spec->sequence,
+		.kind = spec->kind, .fmp4 = spec->fmp4, .streamed = !spec->input,
+		.len = spec->input ? spec->input->len : 0,
+		.duration_ms = spec->input ? spec->duration_ms : 0, .sequence = spec->sequence,
 		.max_pixels = p->opts.max_pixels, .bitexact = true,
 	};
 	strcpy(m->stream_key, spec->stream_key);
@@ -818,6 +891,41 @@ static int check_msg(const struct msg_task *m, struct err *err)
 	return rc;
 }
 
+static unsigned tries_of(const struct work_spec *spec, const struct work_cb *cb)
+{
+	if (!spec->input || cb->piece)	/* gone once they are read, or passed on */
+		return 1;
+	return spec->max_tries > 0 && spec->max_tries < TRIES_MAX ? spec->max_tries : TRIES_MAX;
+}
+
+static void set_deadline(struct work_task *t, uint64_t ms)
+{
+	uv_update_time(t->pool->loop);
+	t->deadline_at = uv_now(t->pool->loop) + ms;
+	uv_timer_start(&t->timer, on_task_timer, ms, 0);
+}
+
+static struct work_task *task_new(struct work_pool *p, const struct work_spec *spec,
+				  const struct work_cb *cb, void *arg)
+{
+	struct work_task *t = xcalloc(1, sizeof(*t));
+
+	t->pool = p;
+	t->cb = *cb;
+	t->arg = arg;
+	t->max_tries = tries_of(spec, cb);
+	t->input = spec->input ? blob_ref(spec->input) : NULL;
+	t->is_whole = t->input;
+	buf_init(&t->fed, SEGMENT_BYTES_MAX);
+	t->serial = ++p->last_serial;
+	uv_timer_init(p->loop, &t->timer);
+	t->timer.data = t;
+	p->n_open++;
+	set_deadline(t, t->input ? spec->deadline_ms : SEGMENT_MS_MAX + INPUT_SLACK_MS);
+	t->queued_at = uv_now(p->loop);
+	return t;
+}
+
 struct work_task *work_task_start(struct work_pool *p, const struct work_spec *spec,
 				  const struct work_cb *cb, void *arg, struct err *err)
 {
@@ -829,26 +937,45 @@ struct work_task *work_task_start(struct work_pool *p, const struct work_spec *s
 	fill_msg(&msg, p, spec);
 	if (check_msg(&msg, err) < 0)
 		return NULL;
-	t = xcalloc(1, sizeof(*t));
+	t = task_new(p, spec, cb, arg);
 	t->msg = msg;
-	t->pool = p;
-	t->cb = *cb;
-	t->arg = arg;
-	t->input = blob_ref(spec->input);
-	t->serial = ++p->last_serial;
-	uv_update_time(p->loop);
-	t->queued_at = uv_now(p->loop);
-	t->deadline_at = t->queued_at + spec->deadline_ms;
-	uv_timer_init(p->loop, &t->timer);
-	t->timer.data = t;
-	p->n_open++;
-	uv_timer_start(&t->timer, on_task_timer, spec->deadline_ms, 0);
 	t->stream = stream_of(p, spec->stream_key);
 	TAILQ_INSERT_TAIL(&t->stream->waiting, t, link);
 	TAILQ_INSERT_TAIL(&p->tasks, t, all);
 	p->st.n_queued++;
 	dispatch(p);
 	return t;
+}
+
+int work_task_feed(struct work_task *t, const uint8_t *data, size_t len, struct err *err)
+{
+	if (t->state == TASK_ENDING)
+		return 0;
+	if (t->is_whole)
+		return err_set(err, ERR_INVALID, "input behind its end");
+	if (len > SEGMENT_BYTES_MAX - t->n_fed)
+		return err_set(err, ERR_LIMIT, "input above %u bytes", SEGMENT_BYTES_MAX);
+	t->n_fed += len;
+	if (t->state == TASK_RUNNING)
+		worker_feed(t->slot->worker, data, len);
+	else
+		buf_add(&t->fed, data, len);
+	return 0;
+}
+
+void work_task_finish(struct work_task *t, uint32_t duration_ms, uint64_t deadline_ms)
+{
+	if (t->state == TASK_ENDING || t->is_whole)
+		return;
+	t->is_whole = true;
+	t->duration_ms = duration_ms;
+	t->is_absurd = t->n_fed == 0 || duration_ms > SEGMENT_MS_MAX;
+	/* The timer runs for it in the next turn of the loop. */
+	set_deadline(t, t->is_absurd ? 0 : deadline_ms);
+	if (t->state != TASK_RUNNING || t->is_absurd)
+		return;
+	allow_cpu(t, deadline_ms);
+	end_input(t);
 }
 
 void work_stream_end(struct work_pool *p, const char *stream_key)
@@ -869,6 +996,8 @@ void work_pool_stats(const struct work_pool *p, struct work_pool_stats *out)
 	out->n_workers = p->opts.n_workers;
 	out->n_busy = count(p, SLOT_BUSY);
 	out->n_up = out->n_busy + count(p, SLOT_SPARE) + count(p, SLOT_IDLE);
+	out->n_free = out->n_workers - out->n_busy;
+	out->n_free -= out->n_queued < out->n_free ? out->n_queued : out->n_free;
 }
 
 /* ---- the end ---- */

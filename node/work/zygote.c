@@ -3,6 +3,8 @@
  * Being their parent, it can name a child without the race that a pid has for
  * everybody else, so the node asks it to kill and to set limits.
  *
+ * A device is not touched here: what a driver holds does not survive a fork.
+ *
  * It ends when the node's end of its socket closes, and takes the workers with it.
  */
 #include "node/work/zygote.h"
@@ -46,6 +48,7 @@ struct kid {
 
 struct zygote {
 	bool confine;
+	const char *device;	/* of the workers; NULL: none */
 	int sigchld;		/* signalfd */
 	sigset_t old_mask;
 	struct kid *kids;	/* those not reaped yet */
@@ -136,7 +139,7 @@ static _Noreturn void be_child(struct zygote *z, int fd, pid_t zygote_pid)
 	if (dup2(fd, ZYGOTE_FD) < 0 || close_range(ZYGOTE_FD + 1, ~0u, 0) < 0)
 		_exit(1);
 	/* No exit handlers: they belong to the zygote. */
-	_exit(child_main(ZYGOTE_FD, z->confine));
+	_exit(child_main(ZYGOTE_FD, z->confine, z->device));
 }
 
 /* A fork that fails closes the socket: the node sees a worker that never came. */
@@ -271,14 +274,16 @@ static int watch_kids(struct zygote *z)
 
 int work_zygote_main(int argc, char **argv)
 {
-	struct zygote z = { .confine = argc < 3 || strcmp(argv[2], ZYGOTE_OPEN) != 0 };
+	struct zygote z = { .confine = argc < 3 || strcmp(argv[2], ZYGOTE_OPEN) != 0,
+			    .device = argc > 3 ? argv[3] : NULL };
 	struct err err;
 
 	ignore_signals();
 	close_range(ZYGOTE_FD + 1, ~0u, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "lpnode-zygote");
-	limit_memory();
+	if (!z.device)		/* a driver's threads are not ours to squeeze */
+		limit_memory();
 	if (warm_up(&err) < 0) {
 		log_error(NULL, "the worker zygote cannot start: error=%s", err.msg);
 		return 1;

@@ -12,6 +12,7 @@
 /* argv[2] of the zygote. */
 #define ZYGOTE_CONFINED "confined"
 #define ZYGOTE_OPEN "open"
+/* argv[3], if there: the workers' device. */
 
 enum zygote_op {
 	ZYGOTE_FORK = 1,	/* node: fork child id, its socket comes along */

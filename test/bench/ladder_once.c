@@ -37,20 +37,24 @@ static uint8_t *read_file(const char *path, size_t *len)
 
 static void on_rendition(void *arg, struct ladder_out *out)
 {
+	static bool begun[4];
 	char path[4096];
 	FILE *f;
 
-	printf("rendition=%zu size=%dx%d bytes=%zu frames=%u duration_90k=%lld\n", out->index,
-	       out->width, out->height, out->len, out->n_video, (long long)out->duration_90k);
+	if (out->last)
+		printf("rendition=%zu size=%dx%d bytes=%zu frames=%u duration_90k=%lld\n",
+		       out->index, out->width, out->height, out->total, out->n_video,
+		       (long long)out->duration_90k);
 	if (prefix) {
 		snprintf(path, sizeof(path), "%s%zu.%s", prefix, out->index,
 			 out->fmp4 ? "mp4" : "ts");
-		f = fopen(path, "wb");
+		f = fopen(path, begun[out->index] ? "ab" : "wb");
 		if (f) {
 			fwrite(out->data, 1, out->len, f);
 			fclose(f);
 		}
 	}
+	begun[out->index] = !out->last;
 	free(out->data);
 }
 

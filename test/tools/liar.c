@@ -90,9 +90,13 @@ static void take_rendition(void *arg, struct ladder_out *out)
 {
 	struct work *w = arg;
 
-	w->data[out->index] = out->data;
-	w->len[out->index] = out->len;
-	w->out[out->index] = *out;
+	size_t i = out->index;
+
+	w->data[i] = xrealloc(w->data[i], w->len[i] + out->len);
+	memcpy(w->data[i] + w->len[i], out->data, out->len);
+	free(out->data);
+	w->len[i] += out->len;
+	w->out[i] = *out;
 }
 
 static int do_work(struct work *w, const struct segment *g, struct err *err)

@@ -111,8 +111,9 @@ static inline struct bytes media_make(const char *name, const char *args)
 /* ---- running the ladder ---- */
 
 struct result {
-	struct ladder_out out[LADDER_MAX];
-	size_t n;
+	struct ladder_out out[LADDER_MAX];	/* pieces joined */
+	unsigned n_pieces[LADDER_MAX];
+	size_t n;				/* whole ones */
 	struct ladder_stats stats;
 	struct err err;
 	int rc;
@@ -121,11 +122,25 @@ struct result {
 static inline void result_sink(void *arg, struct ladder_out *out)
 {
 	struct result *r = arg;
+	struct ladder_out *to = &r->out[out->index];
+	uint8_t *all;
 
 	assert_true(out->index < LADDER_MAX);
-	assert_null(r->out[out->index].data);
-	r->out[out->index] = *out;
-	r->n++;
+	assert_false(to->last);
+	all = malloc(to->len + out->len + 1);
+	if (to->len > 0)
+		memcpy(all, to->data, to->len);
+	if (out->len > 0)
+		memcpy(all + to->len, out->data, out->len);
+	free(to->data);
+	free(out->data);
+	out->len += to->len;
+	*to = *out;
+	to->data = all;
+	r->n_pieces[out->index]++;
+	r->n += out->last;
+	if (out->last)
+		assert_int_equal(to->len, out->total);
 }
 
 static inline void result_fini(struct result *r)

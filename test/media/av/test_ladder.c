@@ -100,14 +100,28 @@ static int take_snapshot(void *arg, const AVFrame *f, struct err *err)
 	return 0;
 }
 
+/* All pictures of a loaded input, whose units stay. */
+static int decode_all(const struct input *in, decode_cb *cb, void *arg, struct err *err)
+{
+	struct decoder *d = decoder_open(in, UINT64_MAX, cb, arg, err);
+	int rc = d ? 0 : -1;
+	size_t i;
+
+	for (i = 0; rc == 0 && i < in->video.n; i++)
+		rc = decoder_push(d, in->video.pkt[i], err);
+	if (rc == 0)
+		rc = decoder_end(d, err);
+	decoder_free(d);
+	return rc;
+}
+
 static void snapshot_of(struct snapshot *s, const struct input *in, size_t n)
 {
-	struct decoded d;
 	struct err err;
 
 	memset(s, 0, sizeof(*s));
 	s->want = n;
-	if (decode_video(&d, in, 1920 * 1088, UINT64_MAX, 0, take_snapshot, s, &err) < 0) {
+	if (decode_all(in, take_snapshot, s, &err) < 0) {
 		fprintf(stderr, "decode: %s\n", err.msg);
 		fail();
 	}

@@ -96,7 +96,7 @@ static void damaged_addresses_are_refused(void **state)
 {
 	static const char *const bad[] = {
 		"", "@", "host", "host:", "host:0", "host:65536", "host:000001", ":1", "a b:1",
-		"host:1\n", "::1:1", "@host:1", "0x@host:1", "name@host:1", "0xabab@host:1",
+		"host:1\n", "a\"b:1", "a\\b:1", "\xc3\xa4:1", "::1:1", "@host:1", "0x@host:1", "name@host:1", "0xabab@host:1",
 		"0xabababababababababababababababababababab",
 		"0xabababababababababababababababababababab@",
 		"0xabababababababababababababababababababab@host",

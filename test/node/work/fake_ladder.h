@@ -169,30 +169,131 @@ static int fake_obey(const char *word, const uint8_t *input, size_t len, char *t
 	return 0;
 }
 
-int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
-	       ladder_sink *sink, void *arg, struct ladder_stats *stats, struct err *err)
+static void fake_word(char word[32], const uint8_t *input, size_t len)
 {
-	char word[32] = "", text[4096] = "";
-	size_t i, n;
+	size_t i;
 
-	for (i = 0; i < len && i < sizeof(word) - 1 && input[i] > ' '; i++)
+	for (i = 0; i < len && i < 31 && input[i] > ' '; i++)
 		word[i] = (char)input[i];
-	if (fake_obey(word, input, len, text, sizeof(text), err) < 0)
-		return -1;
-	n = strlen(text);
-	*stats = (struct ladder_stats){ .n_decoded = 60, .width = 1280, .height = 720, .wall_ms = 5,
-					.cpu_ms = 4 };
+	word[i] = 0;
+}
+
+static const struct ladder_stats fake_stats = {
+	.n_decoded = 60, .width = 1280, .height = 720, .wall_ms = 5, .cpu_ms = 4,
+};
+
+/* One piece to each rendition: they take turns.  total: with this one. */
+static void fake_give(const struct ladder_spec *spec, ladder_sink *sink, void *arg,
+		      const void *data, size_t len, size_t total, bool last)
+{
+	size_t i;
+
 	for (i = 0; i < spec->n_rungs; i++) {
 		struct ladder_out out = {
-			.index = i, .len = n ? n : len, .n_video = 60, .duration_90k = 180000,
+			.index = i, .len = len, .last = last, .total = total,
+			.n_video = 60, .duration_90k = 180000,
 			.width = spec->rungs[i].width, .height = spec->rungs[i].height,
 		};
 
-		out.data = malloc(out.len);
-		memcpy(out.data, n ? (const void *)text : input, out.len);
+		out.data = malloc(len + 1);
+		if (len > 0)
+			memcpy(out.data, data, len);
 		sink(arg, &out);
 	}
+}
+
+int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
+	       ladder_sink *sink, void *arg, struct ladder_stats *stats, struct err *err)
+{
+	char word[32], text[4096] = "";
+	size_t n;
+
+	fake_word(word, input, len);
+	if (strcmp(word, "device") == 0)
+		snprintf(text, sizeof(text), "%s", spec->device ? spec->device : "none");
+	else if (fake_obey(word, input, len, text, sizeof(text), err) < 0)
+		return -1;
+	n = strlen(text);
+	*stats = fake_stats;
+	if (strcmp(word, "pieces") == 0) {	/* in two, the second longer */
+		fake_give(spec, sink, arg, input, len / 3, len / 3, false);
+		fake_give(spec, sink, arg, input + len / 3, len - len / 3, len, true);
+	} else {
+		fake_give(spec, sink, arg, n ? (const void *)text : input, n ? n : len,
+			  n ? n : len, true);
+	}
 	return 0;
+}
+
+/* Obeys the first word when it is whole; each feed is a piece to each rendition, and the
+ * last one an empty piece.  "bad-end" fails at the end only. */
+struct ladder {
+	const struct ladder_spec *spec;
+	ladder_sink *sink;
+	void *arg;
+	char word[32];
+	size_t n_word, n_given;
+	bool obeyed;
+};
+
+struct ladder *ladder_open(const struct ladder_spec *spec, ladder_sink *sink, void *arg,
+			   struct err *err)
+{
+	struct ladder *l;
+
+	if (strcmp(spec->preset, "ultrafast") == 0) {
+		err_set(err, ERR_INVALID, "cannot open");
+		return NULL;
+	}
+	l = calloc(1, sizeof(*l));
+	l->spec = spec;
+	l->sink = sink;
+	l->arg = arg;
+	return l;
+}
+
+int ladder_feed(struct ladder *l, const uint8_t *data, size_t len, struct err *err)
+{
+	char text[4096] = "";
+	size_t i;
+
+	for (i = 0; i < len && !l->obeyed; i++) {
+		if (data[i] <= ' ' || l->n_word == sizeof(l->word) - 1)
+			l->obeyed = true;
+		else
+			l->word[l->n_word++] = (char)data[i];
+	}
+	if (i > 0 && l->obeyed) {
+		if (fake_obey(l->word, (const uint8_t *)"sleep 20", 8, text, sizeof(text), err) < 0)
+			return -1;
+		if (text[0]) {
+			l->n_given += strlen(text);
+			fake_give(l->spec, l->sink, l->arg, text, strlen(text), l->n_given, false);
+			return 0;
+		}
+	}
+	l->n_given += len;
+	fake_give(l->spec, l->sink, l->arg, data, len, l->n_given,
+		  strcmp(l->word, "finish-early") == 0);
+	if (strcmp(l->word, "finish-early") == 0)	/* TaskDone, on a worker's first channel */
+		fake_write("\0\0\0\2\4\0\0\0\1\0\25", 11);
+	return 0;
+}
+
+int ladder_end(struct ladder *l, struct ladder_stats *stats, struct err *err)
+{
+	if (strcmp(l->word, "bad-end") == 0)
+		return err_set(err, ERR_INVALID, "cut off");
+	fake_give(l->spec, l->sink, l->arg, NULL, 0, l->n_given, true);
+	*stats = fake_stats;
+	if (strcmp(l->word, "slow") == 0)	/* says that it took longer */
+		stats->cpu_ms = 100;
+	return 0;
+}
+
+void ladder_free(struct ladder *l)
+{
+	free(l);
 }
 
 int ladder_probe(bool fmp4, const uint8_t *input, size_t len, uint64_t max_pixels,
@@ -205,7 +306,8 @@ int ladder_probe(bool fmp4, const uint8_t *input, size_t len, uint64_t max_pixel
 int ladder_remux(bool to_fmp4, const uint8_t *input, size_t len, struct ladder_out *out,
 		 struct err *err)
 {
-	*out = (struct ladder_out){ .data = malloc(len + 1), .len = len, .n_video = 60,
+	*out = (struct ladder_out){ .data = malloc(len + 1), .len = len, .last = true,
+				    .total = len, .n_video = 60,
 				    .duration_90k = 180000, .width = 640, .height = 360,
 				    .fmp4 = to_fmp4, .init_len = to_fmp4 ? 1 : 0 };
 	memcpy(out->data, input, len);

@@ -37,6 +37,9 @@ struct job {
 	size_t len;
 	struct work_rendition last;
 	size_t n_renditions;
+	char *pieces[PROFILES_MAX];	/* passed on so far, NUL-terminated */
+	size_t n_pieces, pieces_len[PROFILES_MAX], pieces_cap[PROFILES_MAX];
+	bool has_piece;
 	bool ended;
 	unsigned order;		/* the how manieth to end, from 1 */
 	struct err err;		/* code ERR_NONE: it went well */
@@ -116,18 +119,36 @@ static inline void rig_free(struct rig *r)
 	free(r);
 }
 
+static inline void job_on_piece(void *arg, size_t index, const uint8_t *data, size_t len)
+{
+	struct job *j = arg;
+
+	assert_false(j->ended);
+	while (j->pieces_cap[index] < j->pieces_len[index] + len + 1) {
+		j->pieces_cap[index] = 2 * j->pieces_cap[index] + 1000;
+		j->pieces[index] = realloc(j->pieces[index], j->pieces_cap[index]);
+	}
+	memcpy(j->pieces[index] + j->pieces_len[index], data, len);
+	j->pieces_len[index] += len;
+	j->pieces[index][j->pieces_len[index]] = 0;
+	j->n_pieces++;
+	j->has_piece = true;
+}
+
 static inline void job_on_rendition(void *arg, const struct work_rendition *w)
 {
 	struct job *j = arg;
-	struct hash32 h = hash_sha256(w->data->data, w->data->len);
+	const void *data = w->data ? (const void *)w->data->data : j->pieces[w->index];
+	struct hash32 h = hash_sha256(data, w->len);
 
 	assert_memory_equal(&h, &w->sha256, sizeof(h));
 	assert_int_equal(w->index, j->n_renditions);
+	assert_int_equal(w->len, w->data ? w->data->len : j->pieces_len[w->index]);
 	j->n_renditions++;
 	free(j->text);
-	j->len = w->data->len;
+	j->len = w->len;
 	j->text = malloc(j->len + 1);
-	memcpy(j->text, w->data->data, j->len);
+	memcpy(j->text, data, j->len);
 	j->text[j->len] = 0;
 	j->last = *w;
 }
@@ -188,6 +209,10 @@ static inline void job_run(struct job *j, struct rig *r, const char *stream, con
 
 static inline void job_fini(struct job *j)
 {
+	size_t i;
+
+	for (i = 0; i < PROFILES_MAX; i++)
+		free(j->pieces[i]);
 	free(j->text);
 }
 

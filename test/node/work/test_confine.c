@@ -113,6 +113,88 @@ static void worker_has_its_limits(void **state)
 	rig_free(r);
 }
 
+/* A GPU's driver opens files and maps memory: such a worker has little taken away. */
+static void device_worker_can_but_gains_nothing(void **state)
+{
+	struct work_opts o = rig_opts;
+	unsigned long long hard;
+	char line[256];
+	struct rig *r;
+	struct job j;
+	int pid;
+
+	o.device = "nvidia:0";
+	o.confine = true;
+	r = rig_new(&o);
+	job_run(&j, r, "a", "reach-out");
+	assert_non_null(strstr(j.text, "open:done\n"));
+	assert_non_null(strstr(j.text, "2GiB:done\n"));
+	job_fini(&j);
+	job_run(&j, r, "a", "pids");
+	pid = atoi(j.text);
+	assert_true(pid > 1);
+	file_line(line, sizeof(line), pid, "status", "NoNewPrivs:");
+	assert_int_equal(atoi(strchr(line, ':') + 1), 1);
+	file_line(line, sizeof(line), pid, "status", "Seccomp:");
+	assert_int_equal(atoi(strchr(line, ':') + 1), 0);
+	file_line(line, sizeof(line), pid, "limits", "Max core file size");
+	assert_int_equal(sscanf(line + 25, "%*s %llu", &hard), 1);
+	assert_int_equal(hard, 0);
+	file_line(line, sizeof(line), pid, "limits", "Max address space");
+	assert_non_null(strstr(line, "unlimited"));
+	file_line(line, sizeof(line), pid, "limits", "Max cpu time");
+	assert_non_null(strstr(line, "unlimited"));
+	file_line(line, sizeof(line), pid, "oom_score_adj", "800");
+	job_fini(&j);
+	rig_free(r);
+}
+
+static unsigned long long cpu_limit(int pid)
+{
+	unsigned long long soft = 0;
+	char line[256];
+
+	file_line(line, sizeof(line), pid, "limits", "Max cpu time");
+	assert_int_equal(sscanf(line + 25, "%llu", &soft), 1);
+	return soft;
+}
+
+static void on_streamed_piece(void *arg, size_t index, const uint8_t *data, size_t len)
+{
+	struct job *j = arg;
+
+	job_on_piece(arg, index, data, len);
+	j->has_piece = j->n_pieces >= 2;
+}
+
+/* While its input is open, it may compute all of that time; then until the deadline. */
+static void streamed_task_has_time_for_its_input(void **state)
+{
+	static const struct work_cb cb = { .piece = on_streamed_piece, .done = job_on_done };
+	struct rig *r = rig_new(&rig_opts);
+	struct work_spec spec = rig_spec("a", NULL, 0);
+	struct job j = { .rig = r };
+	unsigned n = uv_available_parallelism();
+	int pid, i;
+
+	j.task = work_task_start(r->pool, &spec, &cb, &j, NULL);
+	assert_non_null(j.task);
+	assert_int_equal(work_task_feed(j.task, (const uint8_t *)"pids ", 5, NULL), 0);
+	rig_wait(r, &j.has_piece);
+	pid = atoi(j.pieces[0]);
+	assert_true(pid > 1);
+	assert_in_range(cpu_limit(pid), 60, 66 * n + 10);
+	work_task_finish(j.task, 2000, 3000000);
+	rig_wait(r, &j.ended);
+	assert_int_equal(j.err.code, ERR_NONE);
+	/* The zygote was told before the worker was, but may be slower. */
+	for (i = 0; i < 500 && cpu_limit(pid) < 3000; i++)
+		rig_pause(r, 10);
+	assert_in_range(cpu_limit(pid), 3000, 3001 * n + 10);
+	job_fini(&j);
+	rig_free(r);
+}
+
 /* In a process of its own: returns what f left as exit code. */
 static int in_child(int (*f)(void))
 {
@@ -188,6 +270,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(worker_taken_over_cannot_reach_anything),
 		cmocka_unit_test(open_worker_can),
 		cmocka_unit_test(worker_has_its_limits),
+		cmocka_unit_test(device_worker_can_but_gains_nothing),
+		cmocka_unit_test(streamed_task_has_time_for_its_input),
 		cmocka_unit_test(landlock_alone_keeps_files_away),
 		cmocka_unit_test(limits_alone_keep_files_from_growing),
 		cmocka_unit_test(confined_process_may_still_signal_itself),

@@ -5,18 +5,18 @@
 #include "media/av/ladder.h"
 
 /* What the ladder makes in this process, to compare with. */
-static void run_local(struct result *res, struct bytes in)
+static void run_local(struct result *res, struct bytes in, const struct profile_list *profiles)
 {
 	struct ladder_rung rungs[PROFILES_MAX];
-	struct ladder_spec spec = spec_of(rungs, rig_profiles.n);
+	struct ladder_spec spec = spec_of(rungs, profiles->n);
 	size_t i;
 
-	for (i = 0; i < rig_profiles.n; i++) {
-		const struct profile *p = &rig_profiles.p[i];
+	for (i = 0; i < profiles->n; i++) {
+		const struct profile *p = &profiles->p[i];
 
 		rungs[i] = (struct ladder_rung){ .width = p->width, .height = p->height,
 			.bitrate = p->bitrate, .fps_num = p->fps_num, .fps_den = p->fps_den,
-			.h264 = (enum ladder_h264)p->h264, .quality = p->quality };
+			.gop_ms = p->gop_ms, .h264 = (enum ladder_h264)p->h264, .quality = p->quality };
 	}
 	spec.max_pixels = rig_opts.max_pixels;
 	run_well(res, &spec, in);
@@ -48,7 +48,7 @@ static void on_compared(void *arg, const struct work_stats *st, const struct err
 
 static void expect_same(struct rig *r, struct bytes in, const struct result *want)
 {
-	static const struct work_cb cbs = { on_compare, on_compared };
+	static const struct work_cb cbs = { .rendition = on_compare, .done = on_compared };
 	struct compare c = { .job.rig = r, .want = want };
 	struct blob *b = blob_new(in.data, in.len, NULL);
 	struct work_spec spec = rig_spec("a", b, RIG_PATIENCE_MS);
@@ -79,7 +79,7 @@ static void worker_makes_the_same_bytes_confined_or_not(void **state)
 	int i;
 
 	in = clip();
-	run_local(&want, in);
+	run_local(&want, in, &rig_profiles);
 	for (i = 0; i < 2; i++) {
 		o.confine = i == 0 && RIG_CONFINE;
 		r = rig_new(&o);
@@ -89,6 +89,107 @@ static void worker_makes_the_same_bytes_confined_or_not(void **state)
 	}
 	result_fini(&want);
 	free(in.data);
+}
+
+/* In pieces as a publisher sends them, and as few bytes at once as can be. */
+static void streamed_input_makes_the_same_bytes(void **state)
+{
+	static const struct work_cb cb = { .piece = job_on_piece, .rendition = job_on_rendition,
+					   .done = job_on_done };
+	static const size_t steps[] = { 188, 10007, 1u << 20 };
+	struct work_spec spec = rig_spec("a", NULL, 0);
+	struct rig *r = rig_new(&rig_opts);
+	struct bytes in = clip();
+	struct result want;
+	size_t i, k;
+
+	run_local(&want, in, &rig_profiles);
+	for (k = 0; k < 3; k++) {
+		struct job j = { .rig = r };
+
+		j.task = work_task_start(r->pool, &spec, &cb, &j, NULL);
+		assert_non_null(j.task);
+		for (i = 0; i < in.len && !j.ended; i += steps[k]) {
+			size_t n = in.len - i < steps[k] ? in.len - i : steps[k];
+
+			assert_int_equal(work_task_feed(j.task, in.data + i, n, NULL), 0);
+			uv_run(&r->loop, UV_RUN_NOWAIT);
+		}
+		assert_false(j.ended);
+		work_task_finish(j.task, 2000, RIG_PATIENCE_MS);
+		rig_wait(r, &j.ended);
+		if (j.err.code)
+			fail_msg("%s", j.err.msg);
+		assert_int_equal(j.n_renditions, rig_profiles.n);
+		for (i = 0; i < rig_profiles.n; i++) {
+			assert_int_equal(j.pieces_len[i], want.out[i].len);
+			assert_memory_equal(j.pieces[i], want.out[i].data, want.out[i].len);
+		}
+		job_fini(&j);
+	}
+	result_fini(&want);
+	free(in.data);
+	rig_free(r);
+}
+
+/* Renditions of several GOPs come while the input is open, in turns, and are the bytes
+ * that whole input makes. */
+static void gops_come_before_the_input_ends(void **state)
+{
+	static const struct work_cb cb = { .piece = job_on_piece, .rendition = job_on_rendition,
+					   .done = job_on_done };
+	struct profile_list profiles = rig_profiles;
+	struct work_spec spec = rig_spec("a", NULL, 0);
+	struct rig *r = rig_new(&rig_opts);
+	struct job j = { .rig = r };
+	struct bytes in = clip();
+	struct result want;
+	size_t i;
+
+	for (i = 0; i < profiles.n; i++)
+		profiles.p[i].gop_ms = 500;
+	spec.profiles = &profiles;
+	run_local(&want, in, &profiles);
+	j.task = work_task_start(r->pool, &spec, &cb, &j, NULL);
+	assert_non_null(j.task);
+	assert_int_equal(work_task_feed(j.task, in.data, in.len, NULL), 0);
+	while (!j.pieces[0] || !j.pieces[1]) {
+		rig_wait(r, &j.has_piece);
+		j.has_piece = false;
+	}
+	assert_true(j.pieces_len[0] < want.out[0].len);
+	work_task_finish(j.task, 2000, RIG_PATIENCE_MS);
+	rig_wait(r, &j.ended);
+	assert_int_equal(j.err.code, ERR_NONE);
+	for (i = 0; i < profiles.n; i++) {
+		assert_int_equal(j.pieces_len[i], want.out[i].len);
+		assert_memory_equal(j.pieces[i], want.out[i].data, want.out[i].len);
+	}
+	job_fini(&j);
+	result_fini(&want);
+	free(in.data);
+	rig_free(r);
+}
+
+static void noise_ends_a_streamed_task(void **state)
+{
+	static const struct work_cb cb = { .piece = job_on_piece, .rendition = job_on_rendition,
+					   .done = job_on_done };
+	struct work_spec spec = rig_spec("a", NULL, 0);
+	struct rig *r = rig_new(&rig_opts);
+	struct job j = { .rig = r };
+	uint8_t noise[20000];
+	size_t i;
+
+	for (i = 0; i < sizeof(noise); i++)
+		noise[i] = (uint8_t)(i * i * 2654435761u >> 11);
+	j.task = work_task_start(r->pool, &spec, &cb, &j, NULL);
+	assert_int_equal(work_task_feed(j.task, noise, sizeof(noise), NULL), 0);
+	work_task_finish(j.task, 2000, RIG_PATIENCE_MS);
+	rig_wait(r, &j.ended);
+	assert_int_equal(j.err.code, ERR_INVALID);
+	assert_int_equal(j.st.n_tries, 1);
+	rig_free(r);
 }
 
 static void probe_and_remux_work_confined(void **state)
@@ -173,6 +274,9 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(worker_makes_the_same_bytes_confined_or_not),
+		cmocka_unit_test(streamed_input_makes_the_same_bytes),
+		cmocka_unit_test(gops_come_before_the_input_ends),
+		cmocka_unit_test(noise_ends_a_streamed_task),
 		cmocka_unit_test(probe_and_remux_work_confined),
 		cmocka_unit_test(bad_input_is_refused_at_the_first_try),
 		cmocka_unit_test(size_above_max_pixels_is_refused),

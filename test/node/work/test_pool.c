@@ -418,8 +418,9 @@ static void on_done_cancel_other(void *arg, const struct work_stats *st, const s
 
 static void callbacks_may_cancel(void **state)
 {
-	static const struct work_cb cancel_self = { on_rendition_cancel, on_done_cancel_other };
-	static const struct work_cb cancel_other = { NULL, on_done_cancel_other };
+	static const struct work_cb cancel_self = { .rendition = on_rendition_cancel,
+						    .done = on_done_cancel_other };
+	static const struct work_cb cancel_other = { .done = on_done_cancel_other };
 	struct work_opts o = opts_of(1, 8, 5000);
 	struct rig *r = rig_new(&o);
 	struct blob *in = blob_new("echo", 4, NULL);
