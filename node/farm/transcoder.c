@@ -109,7 +109,7 @@ struct transcoder *transcoder_new(uv_loop_t *loop, const struct transcoder_opts 
 	t->started_ms = uv_now(loop);
 	uv_timer_init(loop, &t->tick);
 	t->tick.data = t;
-	uv_timer_start(&t->tick, on_tick, TICK_START_MS, TICK_START_MS);
+	uv_timer_start(&t->tick, on_tick, 0, TICK_START_MS);
 	lanes_measure(t);
 	return t;
 }
