@@ -252,9 +252,36 @@ static enum refuse_code check_trailer(struct segment_in *g, const struct msg_seg
 	return REFUSE_INVALID;
 }
 
+/* One unsigned segment a session, of those who have always signed what they began. */
+static bool may_start_early(const struct session *s, const struct msg_segment_header *m)
+{
+	struct eth_addr who = broadcaster_addr(s->bc);
+
+	return !m->fmp4 &&
+		(s->bc->local || conduct_may_start_early(s->bc->o->conduct, &who));
+}
+
+/* A live stream's next header comes a little before the trailer of the segment before:
+ * each has a channel of its own.  The oldest that is unsigned may begin now. */
+static void begin_next(struct session *s)
+{
+	list_each(n, &s->bc->segments) {
+		struct segment_in *g = list_entry(n, struct segment_in, node);
+
+		if (g->s != s || g->is_signed)
+			continue;
+		if (!g->early && may_start_early(s, &g->head)) {
+			g->early = true;
+			farm_task_allow_early(g->task);
+		}
+		return;
+	}
+}
+
 static void on_trailer(struct segment_in *g, const uint8_t *data, size_t len)
 {
 	struct eth_addr who = broadcaster_addr(g->bc);
+	struct session *s = g->s;
 	struct msg_segment_trailer m;
 	enum refuse_code code;
 	struct err err;
@@ -280,6 +307,7 @@ static void on_trailer(struct segment_in *g, const uint8_t *data, size_t len)
 	history_add(g->s->history, &g->signed_seg);
 	g->trailer_ms = clock_mono_ms();
 	finish_input(g, &m);
+	begin_next(s);
 }
 
 static void on_segment_msg(void *arg, struct peer_channel *ch, uint16_t type,
@@ -328,14 +356,6 @@ static double source_fps(const struct session *s)
 		(double)s->open.source_fps_num / s->open.source_fps_den : 0;
 }
 
-static bool may_start_early(const struct session *s, const struct msg_segment_header *m)
-{
-	struct eth_addr who = broadcaster_addr(s->bc);
-
-	return !m->fmp4 && s->unsigned_segments == 0 &&
-		(s->bc->local || conduct_may_start_early(s->bc->o->conduct, &who));
-}
-
 static int open_task(struct segment_in *g, struct err *err)
 {
 	static const struct farm_cb cb = {
@@ -362,7 +382,7 @@ static struct segment_in *segment_new(struct session *s, struct peer_channel *ch
 	g->ch = ch;
 	g->head = *m;
 	g->current = -1;
-	g->early = may_start_early(s, m);
+	g->early = s->unsigned_segments == 0 && may_start_early(s, m);
 	g->profiles = s->open.profiles;
 	for (i = 0; i < g->profiles.n; i++)
 		profile_fit(&s->open.profiles.p[i], m->width, m->height,

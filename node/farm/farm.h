@@ -110,6 +110,8 @@ struct farm_cb {
  * closing), ERR_INVALID (spec is no valid message). */
 struct farm_task *farm_task_open(struct farm *f, const struct farm_spec *spec,
 				 const struct farm_cb *cb, void *arg, struct err *err);
+/* As spec.early, from now on. */
+void farm_task_allow_early(struct farm_task *t);
 /* Fails with ERR_LIMIT above SEGMENT_BYTES_MAX. */
 int farm_task_feed(struct farm_task *t, const uint8_t *data, size_t len, struct err *err);
 

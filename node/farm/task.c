@@ -203,6 +203,14 @@ struct farm_task *farm_task_open(struct farm *f, const struct farm_spec *spec,
 	return t;
 }
 
+void farm_task_allow_early(struct farm_task *t)
+{
+	if (t->msg.fmp4 || t->tries.n > 0)	/* after a try: when it is whole (try_again) */
+		return;
+	t->may_be_early = true;
+	farm_kick(t->farm);
+}
+
 /* ---- its input ---- */
 
 int farm_task_feed(struct farm_task *t, const uint8_t *data, size_t len, struct err *err)

@@ -59,6 +59,11 @@ struct farm_task *farm_task_open(struct farm *f, const struct farm_spec *spec,
 	return t;
 }
 
+void farm_task_allow_early(struct farm_task *t)
+{
+	t->early = true;
+}
+
 int farm_task_feed(struct farm_task *t, const uint8_t *data, size_t len, struct err *err)
 {
 	return buf_add(&t->input, data, len) ? 0 : err_set(err, ERR_LIMIT, "too long");
@@ -954,6 +959,26 @@ static void one_unsigned_segment_may_begin_early(void **state)
 	world_free(w);
 }
 
+/* The next header overtakes the trailer: each has a channel of its own. */
+static void the_next_one_begins_early_when_the_one_before_is_signed(void **state)
+{
+	struct world *w = world_new();
+	struct talk *s = session(w), *a, *b;
+
+	(void)state;
+	a = header(w, s, 1);
+	assert_true(task_is_early(w, 1));
+	b = header(w, s, 2);
+	assert_false(task_is_early(w, 2));
+	finish(a, 1);
+	assert_true(task_is_early(w, 1));
+	header(w, s, 3);
+	assert_false(task_is_early(w, 2));
+	finish(b, 2);
+	assert_true(task_is_early(w, 1));
+	world_free(w);
+}
+
 static void who_leaves_work_unsigned_waits_for_the_trailer(void **state)
 {
 	struct world *w = world_new();
@@ -1326,6 +1351,7 @@ int main(void)
 		cmocka_unit_test(session_that_rested_waits_for_room),
 		cmocka_unit_test(operators_number_is_not_questioned_and_may_change),
 		cmocka_unit_test(one_unsigned_segment_may_begin_early),
+		cmocka_unit_test(the_next_one_begins_early_when_the_one_before_is_signed),
 		cmocka_unit_test(who_leaves_work_unsigned_waits_for_the_trailer),
 		cmocka_unit_test(trailer_that_does_not_hold_ends_the_early_start_too),
 		cmocka_unit_test(trust_is_dearer_each_time),

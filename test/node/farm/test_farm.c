@@ -1065,6 +1065,23 @@ static void work_begins_before_the_input_is_whole(void **state)
 	rig_free(r);
 }
 
+static void work_may_be_allowed_to_begin_later(void **state)
+{
+	struct rig *r = rig_new();
+	struct fake *f = remote_new(r);
+	struct job j;
+
+	job_open(&j, r, "s", false);
+	job_feed(&j, 0, 1000);
+	settle(&r->loop);
+	assert_int_equal(f->n_tasks, 0);
+	farm_task_allow_early(j.t);
+	spin_until(&r->loop, f->n_tasks == 1 && f->task[0].input.len == 1000);
+	farm_task_cancel(j.t);
+	job_fini(&j);
+	rig_free(r);
+}
+
 static void an_early_try_that_fails_waits_for_the_whole(void **state)
 {
 	struct rig *r = rig_new();
@@ -1538,6 +1555,7 @@ int main(void)
 		cmocka_unit_test(a_verdict_stands_when_nobody_else_is_left),
 		cmocka_unit_test(a_reason_is_made_printable),
 		cmocka_unit_test(work_begins_before_the_input_is_whole),
+		cmocka_unit_test(work_may_be_allowed_to_begin_later),
 		cmocka_unit_test(an_early_try_that_fails_waits_for_the_whole),
 		cmocka_unit_test(early_work_stays_below_80_percent),
 		cmocka_unit_test(the_last_slot_is_for_what_is_whole),
