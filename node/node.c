@@ -81,7 +81,7 @@ struct node {
 	char *token;
 	const char *roles[ROLES_MAX + 1];
 	char *evidence_path;
-	char devices[DEVICES_AT_MOST][80];
+	char devices[DEVICES_AT_MOST][GPU_NAME_MAX];
 	const char *device_names[DEVICES_AT_MOST + 1];
 	struct profile_list profiles;
 	struct stats stats;
