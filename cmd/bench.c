@@ -17,8 +17,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/opt.h"
+#include "media/av/gpu.h"
 #include "node/bench/run.h"
 #include "node/bench/source.h"
+#include "node/farm/transcoder.h"
 #include "protocol/peer_msg.h"
 #include "protocol/profile.h"
 
@@ -56,13 +58,13 @@ static const struct opt table[] = {
 	{ "preset", OPT_STRING, AT(preset), "superfast", 0, 0, "Transcoding", "NAME",
 	  "x264 preset, ultrafast to medium" },
 	{ "workers", OPT_UINT, AT(workers), "0", 0, 256, "Transcoding", "N",
-	  "worker processes at once (on each device); 0: one a core" },
+	  "worker processes at once (on each device); 0: as a transcoder, two a core, at least 4" },
 	{ "nvidia", OPT_STRING, AT(nvidia), NULL, 0, 0, "Transcoding", "LIST",
-	  "devices such as 0,1: session k works on device k mod n" },
+	  "devices such as 0,1, or all: session k works on device k mod n" },
 	{ "vaapi", OPT_STRING, AT(vaapi), NULL, 0, 0, "Transcoding", "LIST",
-	  "devices such as /dev/dri/renderD128" },
+	  "devices such as /dev/dri/renderD128, or all" },
 	{ "qsv", OPT_STRING, AT(qsv), NULL, 0, 0, "Transcoding", "LIST",
-	  "devices such as /dev/dri/renderD128" },
+	  "devices such as /dev/dri/renderD128, or all" },
 	{ "outPrefix", OPT_STRING, AT(out_prefix), NULL, 0, 0, "Output", "PREFIX",
 	  "keep the renditions as PREFIX_PROFILE_SESSION_SEGMENT.ts" },
 	{ "v", OPT_STRING, AT(verbosity), "warn", 0, 0, "Output", "LEVEL",
@@ -77,7 +79,8 @@ struct bench {
 	bool search;			/* for the number of sessions */
 	unsigned n_sessions;
 	struct profile_list profiles;
-	char *devices[DEVICES_MAX];	/* "nvidia:0" */
+	char devices[DEVICES_MAX][GPU_NAME_MAX];	/* "nvidia:0" */
+	const char *device_names[DEVICES_MAX];
 	size_t n_devices;
 	struct bench_source source;
 	bool terminal;			/* stderr is one */
@@ -118,19 +121,18 @@ static int parse_sessions(struct bench *b, struct err *err)
 }
 
 /* "0,1" of -nvidia: "nvidia:0" and "nvidia:1". */
-static int add_devices(struct bench *b, const char *kind, const char *list, struct err *err)
+static int add_devices(struct bench *b, enum gpu_kind kind, const char *flag, const char *list,
+		       struct err *err)
 {
-	size_t len;
+	int n;
 
-	for (; list && *list; list += len + (list[len] == ',')) {
-		len = strcspn(list, ",");
-		if (len == 0 || len > 60)
-			return err_set(err, ERR_INVALID, "-%s: give a list such as %s", kind,
-				       strcmp(kind, "nvidia") == 0 ? "0,1" : "/dev/dri/renderD128");
-		if (b->n_devices == DEVICES_MAX)
-			return err_set(err, ERR_INVALID, "more than %d devices", DEVICES_MAX);
-		b->devices[b->n_devices++] = xasprintf("%s:%.*s", kind, (int)len, list);
-	}
+	if (!list)
+		return 0;
+	n = gpu_list(kind, list, NULL, b->devices + b->n_devices, DEVICES_MAX - b->n_devices, err);
+	if (n < 0)
+		return err_wrap(err, "%s=%.60s", flag, list);
+	for (; n > 0; n--, b->n_devices++)
+		b->device_names[b->n_devices] = b->devices[b->n_devices];
 	return 0;
 }
 
@@ -150,8 +152,10 @@ static int check(struct bench *b, struct err *err)
 		return err_set(err, ERR_INVALID, "-transcodingOptions is empty: give presets or a file");
 	if (profiles_parse_option(&b->profiles, c->transcoding_options, err) < 0)
 		return err_wrap(err, "-transcodingOptions");
-	if (parse_sessions(b, err) < 0 || add_devices(b, "nvidia", c->nvidia, err) < 0 ||
-	    add_devices(b, "vaapi", c->vaapi, err) < 0 || add_devices(b, "qsv", c->qsv, err) < 0)
+	if (parse_sessions(b, err) < 0 ||
+	    add_devices(b, GPU_NVIDIA, "-nvidia", c->nvidia, err) < 0 ||
+	    add_devices(b, GPU_VAAPI, "-vaapi", c->vaapi, err) < 0 ||
+	    add_devices(b, GPU_QSV, "-qsv", c->qsv, err) < 0)
 		return -1;
 	return 0;
 }
@@ -297,7 +301,7 @@ static int run(struct bench *b, struct bench_figures *f, const struct bench_run_
 static struct work_opts work_opts_of(const struct bench *b)
 {
 	return (struct work_opts){
-		.n_workers = (unsigned)b->c.workers, .max_queue = 1, .max_pixels = MAX_PIXELS,
+		.n_workers = transcoder_slots((unsigned)b->c.workers), .max_queue = 1, .max_pixels = MAX_PIXELS,
 		.idle_ms = 5000,
 #ifndef LP_SANITIZED
 		.confine = true,
@@ -311,7 +315,7 @@ static struct bench_run_opts run_opts_of(const struct bench *b, unsigned n_sessi
 		.source = &b->source, .n_segs = b->source.n, .n_sessions = n_sessions,
 		.delay_ms = b->c.delay_ms, .repeat = (unsigned)b->c.repeat, .live = b->c.live,
 		.profiles = &b->profiles, .preset = b->c.preset, .work = work_opts_of(b),
-		.devices = (const char *const *)b->devices, .n_devices = b->n_devices,
+		.devices = b->device_names, .n_devices = b->n_devices,
 		.out_prefix = b->c.out_prefix,
 		.progress_ms = b->terminal ? TERMINAL_PROGRESS_MS : PIPE_PROGRESS_MS,
 	};
@@ -474,8 +478,6 @@ int bench_main(int argc, char **argv)
 	else
 		rc = measure(&b);
 	bench_source_fini(&b.source);
-	while (b.n_devices > 0)
-		free(b.devices[--b.n_devices]);
 	opt_free(table, N_OPTS, &b.c);
 	return rc;
 }

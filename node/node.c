@@ -81,7 +81,7 @@ struct node {
 	char *token;
 	const char *roles[ROLES_MAX + 1];
 	char *evidence_path;
-	char devices[DEVICES_AT_MOST][80];
+	char devices[DEVICES_AT_MOST][GPU_NAME_MAX];
 	const char *device_names[DEVICES_AT_MOST + 1];
 	struct profile_list profiles;
 	struct stats stats;
@@ -593,10 +593,11 @@ static void close_all(struct node *n)
 		lives_close(n->lives);
 	if (n->tc)
 		tc_close(n->tc);
-	if (n->orch)
-		orchestrator_close(n->orch);
+	/* The farm before the connections that its transcoders came by. */
 	if (n->farm)
 		farm_close(n->farm);
+	if (n->orch)
+		orchestrator_close(n->orch);
 	if (n->transcoder)
 		transcoder_close(n->transcoder);
 	if (n->probe)

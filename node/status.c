@@ -190,9 +190,9 @@ static void worker_metrics(const struct work_pool *pool, struct buf *b)
 	struct work_pool_stats w;
 
 	work_pool_stats(pool, &w);
-	prom_gauge(b, "transcoders_capacity", "Tasks that can run at once.", w.n_workers);
-	prom_gauge(b, "transcoders_load", "Tasks running.", w.n_busy);
-	prom_gauge(b, "transcoders_queue", "Tasks waiting.", w.n_queued);
+	prom_gauge(b, "worker_processes", "Worker processes: tasks that can run at once.", w.n_workers);
+	prom_gauge(b, "worker_tasks_running", "Tasks that worker processes have.", w.n_busy);
+	prom_gauge(b, "worker_tasks_queued", "Tasks that wait for a worker process.", w.n_queued);
 	prom_counter(b, "worker_tasks_done_total", "Tasks done.", w.n_done);
 	prom_counter(b, "worker_tasks_failed_total", "Tasks failed.", w.n_failed);
 	prom_counter(b, "worker_retries_total", "Tasks given to a second worker.", w.n_retried);

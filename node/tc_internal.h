@@ -83,6 +83,7 @@ struct tc_link {
 	int64_t opened_ms;		/* when it was asked */
 	int64_t used_ms;		/* when a try last began or ended */
 	int64_t retry_at_ms;		/* after a refusal, or silence */
+	int64_t busy_until_ms;		/* it has no room for this stream's segments */
 	unsigned inflight, max_inflight;
 };
 
@@ -186,6 +187,8 @@ struct tc_need {		/* a segment that no open session takes */
 void tc_link_open(struct tc_link *l);
 void tc_link_close(struct tc_link *l);
 bool tc_link_has_room(const struct tc_link *l, int64_t now);
+/* It refused a segment as busy: other streams may go on there. */
+void tc_link_busy(struct tc_link *l, uint32_t ms);
 bool tc_link_can_open(const struct tc_link *l, int64_t now);
 void tc_link_lost(struct tc_link *l);	/* its connection is gone */
 void tc_links_tend(struct tc_session *s, const struct tc_need *need, int64_t now);

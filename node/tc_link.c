@@ -157,8 +157,13 @@ static const struct peer_channel_cb session_cb = {
 
 bool tc_link_has_room(const struct tc_link *l, int64_t now)
 {
-	(void)now;
-	return l->state == LINK_OPEN && orch_is_usable(l->o) && l->inflight < l->max_inflight;
+	return l->state == LINK_OPEN && orch_is_usable(l->o) && now >= l->busy_until_ms &&
+		l->inflight < l->max_inflight;
+}
+
+void tc_link_busy(struct tc_link *l, uint32_t ms)
+{
+	l->busy_until_ms = clock_mono_ms() + (int64_t)tc_asked_ms(ms);
 }
 
 bool tc_link_can_open(const struct tc_link *l, int64_t now)
@@ -307,6 +312,7 @@ int64_t tc_link_wakes_at(const struct tc_link *l, int64_t now)
 			at = l->opened_ms + OPEN_DEADLINE_MS;
 		break;
 	case LINK_OPEN:
+		until = later(until, l->busy_until_ms);
 		at = until > now ? until : l->used_ms + IDLE_MS;
 		break;
 	}

@@ -213,14 +213,18 @@ uint64_t tc_suspend_failed(struct tc_suspension *s, int64_t now_ms)
 	return ms;
 }
 
-uint64_t tc_suspend_asked(struct tc_suspension *s, uint64_t ms, int64_t now_ms)
+uint64_t tc_asked_ms(uint64_t ms)
 {
 	if (ms == 0)
-		ms = TC_ASKED_DEFAULT_MS;
+		return TC_ASKED_DEFAULT_MS;
 	if (ms < TC_ASKED_MIN_MS)
-		ms = TC_ASKED_MIN_MS;
-	if (ms > TC_ASKED_MAX_MS)
-		ms = TC_ASKED_MAX_MS;
+		return TC_ASKED_MIN_MS;
+	return ms > TC_ASKED_MAX_MS ? TC_ASKED_MAX_MS : ms;
+}
+
+uint64_t tc_suspend_asked(struct tc_suspension *s, uint64_t ms, int64_t now_ms)
+{
+	ms = tc_asked_ms(ms);
 	s->why = tc_is_suspended(s, now_ms) ? s->why : "it is busy";
 	until(&s->until_ms, now_ms, ms);
 	return ms;

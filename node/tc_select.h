@@ -113,7 +113,9 @@ struct tc_suspension {
  * failures: 1 s, doubled up to 60 s. */
 uint64_t tc_suspend_lied(struct tc_suspension *s, int64_t now_ms);
 uint64_t tc_suspend_failed(struct tc_suspension *s, int64_t now_ms);
-/* As long as it asked, within bounds; 0: it did not say. */
+/* How long it is to be left alone when it asked for ms (0: it did not say): within bounds. */
+uint64_t tc_asked_ms(uint64_t ms);
+/* Suspended for so long. */
 uint64_t tc_suspend_asked(struct tc_suspension *s, uint64_t ms, int64_t now_ms);
 /* A segment was well done: failures count half from here on, lies one less each
  * TC_GOOD_FORGIVES segments in a row. */

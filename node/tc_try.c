@@ -88,7 +88,8 @@ static void on_refuse(struct tc_try *y, const uint8_t *data, size_t len)
 		m.code == REFUSE_INPUT || m.code == REFUSE_INVALID ? ERR_INVALID : ERR_INTERNAL,
 		"%s", m.reason);
 	if (m.code == REFUSE_BUSY) {
-		tc_suspend_asked(&y->o->suspension, m.retry_after_ms, clock_mono_ms());
+		/* No room for this stream: those that it carries there are not moved. */
+		tc_link_busy(y->link, m.retry_after_ms);
 		how = TRY_BUSY;
 	} else if (m.code == REFUSE_INPUT) {
 		how = TRY_DENIED;

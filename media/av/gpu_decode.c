@@ -12,7 +12,7 @@
 /* As in decode.c: set on good frames of several slices, too. */
 #define MEANINGLESS_ERROR_BITS FF_DECODE_ERROR_DECODE_SLICES
 
-struct decoder {
+struct gpu_decoder {
 	struct gpu_device *device;
 	const struct input *in;
 	AVCodecContext *ctx;
@@ -34,7 +34,7 @@ static bool is_plain(enum AVPixelFormat f)
 /* Asked for each new set of parameters; again, without the device, when that failed. */
 static enum AVPixelFormat choose_format(AVCodecContext *c, const enum AVPixelFormat *offer)
 {
-	struct decoder *d = c->opaque;
+	struct gpu_decoder *d = c->opaque;
 	size_t i;
 
 	d->source_format = c->sw_pix_fmt;
@@ -47,7 +47,7 @@ static enum AVPixelFormat choose_format(AVCodecContext *c, const enum AVPixelFor
 	return AV_PIX_FMT_NONE;
 }
 
-static int open_decoder(struct decoder *d, int extra, struct err *err)
+static int open_decoder(struct gpu_decoder *d, int extra, struct err *err)
 {
 	const AVCodecParameters *par = d->in->video.par;
 	const char *name = gpu_decoder_name(d->device, par->codec_id);
@@ -71,14 +71,14 @@ static int open_decoder(struct decoder *d, int extra, struct err *err)
 	return rc < 0 ? gpu_fail(d->device, codec->name, rc, err) : 0;
 }
 
-static int refuse(struct decoder *d, const char *what, struct err *err)
+static int refuse(struct gpu_decoder *d, const char *what, struct err *err)
 {
 	d->refused = true;
 	return err_set(err, ERR_INTERNAL, "device cannot decode %s", what);
 }
 
 /* The device has no such decoder: it need not be asked again. */
-static int forget_codec(struct decoder *d, struct err *err)
+static int forget_codec(struct gpu_decoder *d, struct err *err)
 {
 	enum AVCodecID id = d->in->video.par->codec_id;
 
@@ -89,7 +89,7 @@ static int forget_codec(struct decoder *d, struct err *err)
 	return refuse(d, avcodec_get_name(id), err);
 }
 
-static int unit_failed(struct decoder *d, int rc, size_t unit, struct err *err)
+static int unit_failed(struct gpu_decoder *d, int rc, size_t unit, struct err *err)
 {
 	const char *format = av_get_pix_fmt_name(d->source_format);
 
@@ -102,7 +102,7 @@ static int unit_failed(struct decoder *d, int rc, size_t unit, struct err *err)
 	return gpu_fail(d->device, "decode", rc, err);
 }
 
-static int check_picture(struct decoder *d, const AVFrame *f, struct err *err)
+static int check_picture(struct gpu_decoder *d, const AVFrame *f, struct err *err)
 {
 	const AVHWFramesContext *hw;
 
@@ -131,7 +131,7 @@ static bool is_turned(const AVFrame *f)
 	       !pic_turn_is_none(pic_turn_of((const int32_t *)sd->data));
 }
 
-static int first_picture(struct decoder *d, const AVFrame *f, struct err *err)
+static int first_picture(struct gpu_decoder *d, const AVFrame *f, struct err *err)
 {
 	AVRational sar = f->sample_aspect_ratio;
 
@@ -147,7 +147,7 @@ static int first_picture(struct decoder *d, const AVFrame *f, struct err *err)
 }
 
 /* As in decode.c: the stamp of the source, made to rise where the source's does not. */
-static int64_t rising_pts(struct decoder *d, int64_t pts)
+static int64_t rising_pts(struct gpu_decoder *d, int64_t pts)
 {
 	if (pts == AV_NOPTS_VALUE)
 		pts = d->last_pts == AV_NOPTS_VALUE ? 0 : d->last_pts + d->in->frame_90k;
@@ -157,7 +157,7 @@ static int64_t rising_pts(struct decoder *d, int64_t pts)
 	return pts;
 }
 
-static int take_picture(struct decoder *d, AVFrame *f, struct err *err)
+static int take_picture(struct gpu_decoder *d, AVFrame *f, struct err *err)
 {
 	if (check_picture(d, f, err) < 0)
 		return -1;
@@ -168,7 +168,7 @@ static int take_picture(struct decoder *d, AVFrame *f, struct err *err)
 	return d->cb(d->arg, f, err);
 }
 
-static int take_all(struct decoder *d, AVFrame *f, size_t unit, struct err *err)
+static int take_all(struct gpu_decoder *d, AVFrame *f, size_t unit, struct err *err)
 {
 	int rc;
 
@@ -186,7 +186,7 @@ static int take_all(struct decoder *d, AVFrame *f, size_t unit, struct err *err)
 }
 
 /* One unit in (NULL: the end).  A full decoder wants its pictures taken first. */
-static int decode_unit(struct decoder *d, const AVPacket *pkt, size_t unit, AVFrame *f,
+static int decode_unit(struct gpu_decoder *d, const AVPacket *pkt, size_t unit, AVFrame *f,
 		       struct err *err)
 {
 	int rc;
@@ -208,7 +208,7 @@ static int decode_unit(struct decoder *d, const AVPacket *pkt, size_t unit, AVFr
 	return 0;
 }
 
-static int check_count(const struct decoder *d, struct err *err)
+static int check_count(const struct gpu_decoder *d, struct err *err)
 {
 	size_t most = d->in->n_pictures, least = most - d->in->n_leading;
 
@@ -217,7 +217,7 @@ static int check_count(const struct decoder *d, struct err *err)
 	return 0;
 }
 
-static int decode_all(struct decoder *d, AVFrame *f, struct err *err)
+static int decode_all(struct gpu_decoder *d, AVFrame *f, struct err *err)
 {
 	size_t i;
 
@@ -233,7 +233,7 @@ int gpu_decode(struct decoded *out, struct gpu_device *device, const struct inpu
 	       uint64_t max_pixels, int extra, decode_cb *cb, void *arg, bool *refused,
 	       struct err *err)
 {
-	struct decoder d = {
+	struct gpu_decoder d = {
 		.device = device, .in = in, .max_pixels = max_pixels, .cb = cb, .arg = arg,
 		.last_pts = AV_NOPTS_VALUE, .source_format = AV_PIX_FMT_NONE,
 	};

@@ -7,13 +7,13 @@
 struct gpu_device;
 
 /*
- * decode_video on a device: 8-bit 4:2:0 of H.264 and HEVC; pictures come as they lie on
+ * The video of a segment, decoded on a device: 8-bit 4:2:0 of H.264 and HEVC; pictures come as they lie on
  * the device.  As strict as libavcodec's parser and the driver are: less than
- * decode_video, which sees every macroblock.
+ * decode.h, which sees every macroblock.
  *
  * extra: pictures that the callback may keep.  *refused: the device, its driver or this
  * way of decoding does not take this source (also interlaced and turned ones); the
- * error is then ERR_INTERNAL and says why, and decode_video may.  When the device takes
+ * error is then ERR_INTERNAL and says why, and the software may.  When the device takes
  * no such codec at all, d->caps no longer has it.  Other failures: ERR_INVALID
  * (damaged), ERR_LIMIT (max_pixels), ERR_IO (the device is lost or full).
  */

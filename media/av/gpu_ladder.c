@@ -439,11 +439,12 @@ static void join_threads(struct job *j)
 			pthread_join(j->r[i].thread, NULL);
 }
 
-static int soft_decode(struct job *j, struct decoded *dec, uint64_t limit_us, struct err *err)
+static int decode_soft(struct job *j, struct decoded *dec, struct err *err)
 {
-	struct decoder *d = decoder_open(j->in, limit_us, on_picture, j, err);
-	size_t i;
+	unsigned limit_s = j->spec->cpu_limit_s ? j->spec->cpu_limit_s : CPU_LIMIT_S;
+	struct decoder *d = decoder_open(j->in, (uint64_t)limit_s * 1000000, on_picture, j, err);
 	int rc = d ? 0 : -1;
+	size_t i;
 
 	for (i = 0; i < j->in->video.n && rc == 0; i++)
 		rc = decoder_push(d, j->in->video.pkt[i], err);
@@ -457,18 +458,17 @@ static int soft_decode(struct job *j, struct decoded *dec, uint64_t limit_us, st
 
 static int decode(struct job *j, struct decoded *dec, bool *refused, struct err *err)
 {
-	unsigned limit_s = j->spec->cpu_limit_s ? j->spec->cpu_limit_s : CPU_LIMIT_S;
 	int extra = DECODER_EXTRA;
 	size_t i;
 
 	if (j->in->video.n == 0)
 		return 0;
+	if (!j->path.decode)
+		return decode_soft(j, dec, err);
 	for (i = 0; i < j->n; i++)
 		extra += j->spec->rungs[i].fps_num > 0;
-	if (j->path.decode)
-		return gpu_decode(dec, j->device, j->in, j->spec->max_pixels, extra, on_picture, j,
-				  refused, err);
-	return soft_decode(j, dec, (uint64_t)limit_s * 1000000, err);
+	return gpu_decode(dec, j->device, j->in, j->spec->max_pixels, extra, on_picture, j, refused,
+			  err);
 }
 
 /* The reason of the rendition that failed first, in the caller's order. */

@@ -37,7 +37,7 @@ struct ladder {
 	struct input_ts *ts;		/* owned; NULL: the input was loaded whole */
 	struct decoder *decoder;	/* owned; NULL: not begun, or no video */
 	struct job *job;		/* owned; NULL: not begun */
-	struct buf whole;		/* of a device's input, which is taken whole */
+	struct buf whole;		/* the input of a device, which takes it at its end */
 };
 
 /* ---- what was asked for ---- */
@@ -119,7 +119,7 @@ struct ladder *ladder_open(const struct ladder_spec *spec, ladder_sink *sink, vo
 		return NULL;
 	}
 	l = open_any(spec, sink, arg, err);
-	if (l && !l->spec.device)
+	if (l && !spec->device)
 		l->ts = input_ts_new(&l->in);
 	return l;
 }
@@ -200,11 +200,10 @@ static int feed(struct ladder *l, const uint8_t *data, size_t len, struct err *e
 
 int ladder_feed(struct ladder *l, const uint8_t *data, size_t len, struct err *err)
 {
-	if (!l->spec.device)
-		return feed(l, data, len, err) < 0 ? fail(l, err) : 0;
-	if (buf_add(&l->whole, data, len))
-		return 0;
-	return err_set(err, ERR_LIMIT, "input: more than %u bytes", INPUT_MAX_BYTES);
+	if (l->spec.device)
+		return buf_add(&l->whole, data, len) ? 0 :
+			err_set(err, ERR_LIMIT, "input: more than %u bytes", INPUT_MAX_BYTES);
+	return feed(l, data, len, err) < 0 ? fail(l, err) : 0;
 }
 
 static int end(struct ladder *l, struct err *err)
@@ -237,7 +236,8 @@ int ladder_end(struct ladder *l, struct ladder_stats *stats, struct err *err)
 	int rc;
 
 	if (l->spec.device)
-		return gpu_ladder_run(&l->spec, l->whole.data, l->whole.len, l->sink, l->arg, stats, err);
+		return gpu_ladder_run(&l->spec, l->whole.data, l->whole.len, l->sink, l->arg, stats,
+				      err);
 	rc = end(l, err) < 0 ? fail(l, err) : 0;
 	if (stats)
 		fill_stats(l, stats);
@@ -267,7 +267,7 @@ int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
 
 	if (!l)
 		return -1;
-	if (spec->device)
+	if (l->spec.device)
 		rc = gpu_ladder_run(&l->spec, input, len, sink, arg, stats, err);
 	else
 		rc = run(l, input, len, stats, err);

@@ -49,13 +49,19 @@ void attempt_load(const struct member *m, const struct farm_task *t, struct choi
 
 /* ---- its end ---- */
 
-/* The task was all that time at work: what is that against what was claimed? */
+/* Since its member could finish it. */
+static double busy_ms(const struct attempt *a)
+{
+	const struct farm_task *t = a->t;
+
+	return (double)(uv_now(t->farm->loop) - (a->early ? t->whole_at : a->started_at));
+}
+
+/* For when it has been checked. */
 static void note_speed(const struct attempt *a, struct farm_task *t)
 {
-	uint64_t now = uv_now(t->farm->loop);
-
 	t->claimed_ms = a->claimed_ms;
-	t->actual_ms = (double)(now - (a->early ? t->whole_at : a->started_at));
+	t->actual_ms = busy_ms(a);
 	/* One that began early had less left to do: it tells only when it was slow. */
 	if (a->early && t->actual_ms < t->claimed_ms)
 		t->claimed_ms = 0;
@@ -91,6 +97,8 @@ void attempt_end(struct attempt *a, enum outcome o, const struct err *why)
 		note_speed(a, t);
 		t->result = a->in;
 		a->in = NULL;
+	} else if (o == OUTCOME_LATE && t->whole) {
+		speed_measure(&m->rec->speed, a->claimed_ms, busy_ms(a));
 	}
 	/* TaskDone ends the conversation, whatever it says. */
 	if (a->ch && (o == OUTCOME_LIED || o == OUTCOME_LATE || o == OUTCOME_LOST))
@@ -128,6 +136,16 @@ static enum outcome outcome_of(int code)
 	return OUTCOME_FAILED;
 }
 
+/* Of one that began early, what it took from the end of its input: before that it mostly
+ * waited for it. */
+static unsigned wall_of(const struct attempt *a, const struct msg_task_done *d)
+{
+	const struct farm_task *t = a->t;
+	uint64_t since = uv_now(t->farm->loop) - t->whole_at;
+
+	return a->early && t->whole && since < d->wall_ms ? (unsigned)since : d->wall_ms;
+}
+
 static void on_task_done(struct attempt *a, const uint8_t *data, size_t len)
 {
 	struct msg_task_done d;
@@ -137,7 +155,7 @@ static void on_task_done(struct attempt *a, const uint8_t *data, size_t len)
 		attempt_end(a, OUTCOME_LIED, &err);
 		return;
 	}
-	a->t->done.wall_ms = d.wall_ms;
+	a->t->done.wall_ms = wall_of(a, &d);
 	a->t->done.cpu_ms = d.cpu_ms;
 	err_set(&err, (enum err_code)d.code, "%.190s", d.reason);
 	attempt_end(a, outcome_of(d.code), &err);

@@ -80,7 +80,8 @@ struct farm_rendition {
 };
 
 struct farm_done {
-	unsigned wall_ms, cpu_ms;	/* of the try that did it */
+	unsigned wall_ms, cpu_ms;	/* of the try that did it; wall_ms with an early start: from
+					 * the end of the input */
 	unsigned queue_ms;		/* whole input to start of work; 0 with an early start */
 	unsigned n_tries;
 	bool early;			/* it was begun before the input was whole */

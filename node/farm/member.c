@@ -427,7 +427,8 @@ static enum refuse_code check_join(const struct farm *f, const struct peer_conn 
 		return REFUSE_UNSUPPORTED;
 	}
 	if (f->closing || f->n_joining >= JOINING_MAX || f->n_members >= FARM_MEMBERS_MAX) {
-		err_set(err, ERR_BUSY, f->closing ? "shutting down" : "there are enough transcoders here");
+		err_set(err, ERR_BUSY, "%s",
+			f->closing ? "shutting down" : "there are enough transcoders here");
 		return REFUSE_BUSY;
 	}
 	return 0;

@@ -43,33 +43,42 @@ static int parse_pin(const char *line, size_t len, const char *hostport, bool *m
 	return eth_addr_parse(addr, hex, NULL);
 }
 
+/* One line; what it pins is kept if it is what is looked for. */
+static int take_line(const char *line, size_t len, const char *hostport, bool *found,
+		     struct eth_addr *addr)
+{
+	struct eth_addr a;
+	bool matches;
+
+	if (len == 0 || line[0] == '#')
+		return 0;
+	if (parse_pin(line, len, hostport, &matches, &a) < 0)
+		return -1;
+	if (!matches)
+		return 0;
+	if (*found && !eth_addr_equal(&a, addr))
+		return -1;
+	*found = true;
+	*addr = a;
+	return 0;
+}
+
 int pins_find_text(const char *text, size_t len, const char *hostport, bool *found,
 		   struct eth_addr *addr, struct err *err)
 {
-	size_t at = 0, line_len;
-	struct eth_addr a;
-	unsigned n = 0;
-	bool matches;
+	size_t at, line_len;
+	unsigned n = 1;
 
 	*found = false;
-	for (; at < len; at += line_len + 1) {
-		const char *line = text + at, *end = memchr(line, '\n', len - at);
+	for (at = 0; at < len; at += line_len + 1, n++) {
+		const char *end = memchr(text + at, '\n', len - at);
 
-		n++;
-		line_len = end ? (size_t)(end - line) : len - at;
-		if (line_len == 0 || line[0] == '#')
+		line_len = end ? (size_t)(end - text) - at : len - at;
+		if (take_line(text + at, line_len, hostport, found, addr) == 0)
 			continue;
-		if (parse_pin(line, line_len, hostport, &matches, &a) < 0)
-			return err_set(err, ERR_INVALID,
-				       "line %u is no \"host:port 0xADDRESS\"", n);
-		if (!matches)
-			continue;
-		if (*found && !eth_addr_equal(&a, addr)) {
-			*found = false;
-			return err_set(err, ERR_INVALID, "line %u contradicts one above", n);
-		}
-		*found = true;
-		*addr = a;
+		*found = false;
+		return err_set(err, ERR_INVALID, "line %u is no \"host:port 0xADDRESS\", or "
+			       "contradicts one above", n);
 	}
 	return 0;
 }

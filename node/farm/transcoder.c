@@ -81,13 +81,13 @@ static void on_tick(uv_timer_t *timer)
 	transcoder_tasks_tick(t);
 }
 
-static unsigned slots_of(const struct transcoder_opts *o, unsigned cores)
+unsigned transcoder_slots(unsigned asked)
 {
-	unsigned n = o->slots ? o->slots : 2 * cores;
+	unsigned n = 2 * uv_available_parallelism();
 
-	if (!o->slots && n < SLOTS_MIN)
-		n = SLOTS_MIN;
-	return n < SLOTS_MAX ? n : SLOTS_MAX;
+	if (asked)
+		return asked < SLOTS_MAX ? asked : SLOTS_MAX;
+	return n < SLOTS_MIN ? SLOTS_MIN : n;
 }
 
 struct transcoder *transcoder_new(uv_loop_t *loop, const struct transcoder_opts *opts,
@@ -98,7 +98,7 @@ struct transcoder *transcoder_new(uv_loop_t *loop, const struct transcoder_opts 
 	t->loop = loop;
 	t->opts = *opts;
 	t->cores = opts->n_cpu ? opts->n_cpu : uv_available_parallelism();
-	t->slots = slots_of(opts, t->cores);
+	t->slots = transcoder_slots(opts->slots);
 	list_init(&t->tasks);
 	describe(t);
 	if (lanes_open(t, err) < 0) {
@@ -109,7 +109,7 @@ struct transcoder *transcoder_new(uv_loop_t *loop, const struct transcoder_opts 
 	t->started_ms = uv_now(loop);
 	uv_timer_init(loop, &t->tick);
 	t->tick.data = t;
-	uv_timer_start(&t->tick, on_tick, TICK_START_MS, TICK_START_MS);
+	uv_timer_start(&t->tick, on_tick, 0, TICK_START_MS);
 	lanes_measure(t);
 	return t;
 }

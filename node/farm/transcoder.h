@@ -35,6 +35,9 @@ struct transcoder_opts {
 	const char *codec_profile;	/* borrowed */
 };
 
+/* Worker processes for so many slots asked for (0: the default above). */
+unsigned transcoder_slots(unsigned asked);
+
 /* Starts its pools, and measures.  Fails with ERR_IO, ERR_INVALID (a device that is none). */
 struct transcoder *transcoder_new(uv_loop_t *loop, const struct transcoder_opts *opts,
 				  struct err *err);

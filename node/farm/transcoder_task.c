@@ -268,8 +268,6 @@ static const char *fault_of(const struct msg_task *m)
 {
 	if (!m->streamed && m->len == 0)
 		return "a task without input";
-	if (m->streamed && m->fmp4)
-		return "only MPEG-TS can be streamed";
 	return NULL;
 }
 

@@ -51,8 +51,8 @@ static void entries_that_cannot_be_read_are_left_out(void **state)
 		"{\"address\":\"ho st:1\"}", "{\"address\":\"host:1/path\"}", "{\"address\":\"0x12@host:1\"}",
 		"{\"address\":\"host\\n:1\"}", "{\"address\":\"://\"}", "{\"address\":\"b:1\",\"ethAddress\":7}",
 		"{\"address\":\"b:1\",\"ethAddress\":\"0x12\"}",
-		"{\"address\":\"0x9393c81e7c4580fE63e5846A4fF18cC7974202D0@b:1\","
-		"\"ethAddress\":\"0xaD3aF4ea13c75c5028d8F69094D1ac848976ca72\"}",
+		("{\"address\":\"0x9393c81e7c4580fE63e5846A4fF18cC7974202D0@b:1\","
+		 "\"ethAddress\":\"0xaD3aF4ea13c75c5028d8F69094D1ac848976ca72\"}"),
 	};
 	char json[1000];
 	size_t i;

@@ -33,23 +33,37 @@ static inline int reel_add(void *arg, const AVFrame *f, struct err *err)
 	return 0;
 }
 
-static inline void reel_of(struct reel *r, const struct ladder_out *out)
+static inline int decode_reel(struct reel *r, const struct input *in, struct decoded *size,
+			      struct err *err)
 {
-	struct decoder *d;
-	struct input in;
-	struct err err;
+	struct decoder *d = decoder_open(in, UINT64_MAX, reel_add, r, err);
+	int rc = d ? 0 : -1;
 	size_t i;
 
-	memset(r, 0, sizeof(*r));
-	assert_int_equal(input_load(&in, out->fmp4, out->data, out->len, 4096 * 2304, &err), 0);
-	d = decoder_open(&in, UINT64_MAX, reel_add, r, &err);
-	assert_non_null(d);
-	for (i = 0; i < in.video.n; i++)
-		assert_int_equal(decoder_push(d, in.video.pkt[i], &err), 0);
-	assert_int_equal(decoder_end(d, &err), 0);
-	assert_int_equal(decoder_result(d)->width, out->width);
-	assert_int_equal(decoder_result(d)->height, out->height);
+	for (i = 0; rc == 0 && i < in->video.n; i++)
+		rc = decoder_push(d, in->video.pkt[i], err);
+	if (rc == 0)
+		rc = decoder_end(d, err);
+	if (rc == 0)
+		*size = *decoder_result(d);
 	decoder_free(d);
+	return rc;
+}
+
+static inline void reel_of(struct reel *r, const struct ladder_out *out)
+{
+	struct decoded d;
+	struct input in;
+	struct err err;
+
+	memset(r, 0, sizeof(*r));
+	if (input_load(&in, out->fmp4, out->data, out->len, 4096 * 2304, &err) < 0 ||
+	    decode_reel(r, &in, &d, &err) < 0) {
+		fprintf(stderr, "rendition %zu: %s\n", out->index, err.msg);
+		fail();
+	}
+	assert_int_equal(d.width, out->width);
+	assert_int_equal(d.height, out->height);
 	input_fini(&in);
 }
 

@@ -88,6 +88,38 @@ static void an_interlaced_source_is_decoded_in_software(void **state)
 	free(in.data);
 }
 
+static void a_streamed_input_is_done_at_its_end(void **state)
+{
+	struct ladder_spec spec = spec_of(two_rungs, 2);
+	struct bytes in = plain_clip();
+	struct result whole, parts = { 0 };
+	struct ladder *l;
+	size_t at, n;
+
+	need_vulkan();
+	spec.device = DEVICE;
+	run_well(&whole, &spec, in);
+	l = ladder_open(&spec, result_sink, &parts, &parts.err);
+	assert_non_null(l);
+	for (at = 0; at < in.len; at += n) {
+		n = in.len - at < 5000 ? in.len - at : 5000;
+		assert_int_equal(ladder_feed(l, in.data + at, n, &parts.err), 0);
+	}
+	assert_int_equal(parts.n, 0);
+	assert_int_equal(ladder_end(l, &parts.stats, &parts.err), 0);
+	ladder_free(l);
+	assert_same_renditions(&whole, &parts);
+	assert_int_equal(parts.stats.n_decoded, 50);
+	result_fini(&whole);
+	result_fini(&parts);
+	/* Freed before its end, it has done nothing. */
+	l = ladder_open(&spec, result_sink, &parts, &parts.err);
+	assert_int_equal(ladder_feed(l, in.data, 5000, &parts.err), 0);
+	ladder_free(l);
+	assert_int_equal(parts.n, 0);
+	free(in.data);
+}
+
 static void sound_alone_needs_no_device_work(void **state)
 {
 	struct bytes in = media_make("sound.ts", SOUND " -t 1 -c:a aac");
@@ -245,6 +277,7 @@ int main(void)
 		cmocka_unit_test(pictures_go_to_the_device_and_come_back),
 		cmocka_unit_test(rates_and_gops_are_those_of_the_cpu),
 		cmocka_unit_test(an_interlaced_source_is_decoded_in_software),
+		cmocka_unit_test(a_streamed_input_is_done_at_its_end),
 		cmocka_unit_test(sound_alone_needs_no_device_work),
 		cmocka_unit_test(damage_is_refused_and_the_next_segment_is_not),
 		cmocka_unit_test(other_codecs_belong_on_the_cpu),

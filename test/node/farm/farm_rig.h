@@ -43,7 +43,8 @@ struct fake {
 	struct msg_load load;
 	const struct farm_secret *secret;
 	uint8_t nonce[32];
-	bool accepted, mutual, refused, lost, hold_proof;
+	bool accepted, mutual, refused, lost, hold_proof, refuse_channels;
+	unsigned n_refused;		/* channels */
 	struct msg_refuse refuse;
 	struct fake_task task[FAKE_TASKS_MAX];
 	unsigned n_tasks;
@@ -194,9 +195,16 @@ static const struct peer_channel_cb fake_task_cb = {
 
 static inline void fake_on_channel(void *arg, struct peer_conn *c, struct peer_channel *ch)
 {
+	struct err busy = { ERR_BUSY, "no channel for you" };
 	struct fake *f = arg;
-	struct fake_task *ft = &f->task[f->n_tasks++];
+	struct fake_task *ft;
 
+	if (f->refuse_channels) {
+		f->n_refused++;
+		peer_channel_abort(ch, &busy);
+		return;
+	}
+	ft = &f->task[f->n_tasks++];
 	assert_true(f->n_tasks <= FAKE_TASKS_MAX);
 	ft->f = f;
 	ft->ch = ch;

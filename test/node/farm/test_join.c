@@ -292,6 +292,9 @@ static void damaged_pins_are_no_pins_at_all(void **state)
 	}
 	put("host:1 " ONE "\n\0\n", 52, 0644);
 	assert_int_equal(pins_find(path, "host:1", &found, &a, &err), -1);
+	found = true;
+	assert_int_equal(pins_find_text("host:1 " ONE "\nx\n", 52, "host:1", &found, &a, &err), -1);
+	assert_false(found);	/* nothing is believed of it, also what stands before */
 	put_text("host:1 " ONE "\nhost:1 " TWO "\n");
 	assert_int_equal(pins_find(path, "host:1", &found, &a, &err), -1);
 	assert_non_null(strstr(err.msg, "line 2"));
