@@ -44,6 +44,7 @@
 #define DEVICE_RATE_UNKNOWN 200e6
 #define DEVICE_SESSIONS 8	/* renditions at once, as drivers of small cards allow */
 #define DEVICE_BAD_MAX 3
+#define LOOK_MS 2000		/* between looks at its usage */
 #define DEVICE_PAUSE_MIN_MS 1000
 #define DEVICE_PAUSE_MAX_MS 60000
 
@@ -62,6 +63,13 @@ struct lane {
 	char what[96];		/* it can do, in words */
 	unsigned n_bad;		/* failures in a row */
 	uint64_t pause_ms, try_at_ms;
+	uv_work_t look;		/* at its usage, which takes ms: on the pool of threads */
+	bool looks;		/* that runs; what follows is then the thread's */
+	struct gpu_name name;
+	struct gpu_usage seen;
+	bool has_seen;
+	struct gpu_usage usage;	/* last; total 0: not told */
+	uint64_t look_at_ms;
 	uint64_t n_done, n_failed;
 };
 
@@ -131,10 +139,9 @@ int lanes_open(struct transcoder *t, struct err *err)
 	for (d = t->opts.devices; d && *d; d++) {
 		if (t->n_lanes == LANES_MAX)
 			return err_set(err, ERR_INVALID, "more than %d devices", DEVICES_MAX);
-		if (gpu_name_parse(&name, *d, err) < 0)
+		if (gpu_name_parse(&name, *d, err) < 0 || lane_open(t, *d, n, err) < 0)
 			return -1;
-		if (lane_open(t, *d, n, err) < 0)
-			return -1;
+		t->lanes[t->n_lanes - 1]->name = name;
 	}
 	return 0;
 }
@@ -378,6 +385,31 @@ static void device_try(struct lane *l)
 		device_down(l, &err);
 }
 
+static void look_work(uv_work_t *req)
+{
+	struct lane *l = req->data;
+
+	l->has_seen = gpu_usage(&l->name, &l->seen);
+}
+
+/* Lanes live until the loop has run dry, so also until here. */
+static void on_looked(uv_work_t *req, int status)
+{
+	struct lane *l = req->data;
+
+	l->looks = false;
+	l->usage = status == 0 && l->has_seen ? l->seen : (struct gpu_usage){ 0 };
+	if (l->usage.utilisation > 100)
+		l->usage.utilisation = 100;
+}
+
+static void device_look(struct lane *l)
+{
+	l->look.data = l;
+	l->look_at_ms = uv_now(l->t->loop) + LOOK_MS;
+	l->looks = uv_queue_work(l->t->loop, &l->look, look_work, on_looked) == 0;
+}
+
 void lanes_tick(struct transcoder *t)
 {
 	size_t i;
@@ -387,6 +419,8 @@ void lanes_tick(struct transcoder *t)
 
 		if (!l->works && !l->probe && uv_now(t->loop) >= l->try_at_ms)
 			device_try(l);
+		if (l->works && !l->looks && uv_now(t->loop) >= l->look_at_ms)
+			device_look(l);
 	}
 }
 
@@ -531,6 +565,9 @@ void lanes_load(const struct transcoder *t, struct msg_load *load)
 		snprintf(d->what, sizeof(d->what), "%s", l->what);
 		d->sessions = l->n_renditions;
 		d->max_sessions = l->max_sessions;
+		d->utilisation = l->usage.utilisation;
+		d->memory_used = l->usage.memory_used;
+		d->memory_total = l->usage.memory_total;
 		d->up = lane_is_up(l);
 	}
 }
@@ -552,10 +589,13 @@ void lanes_status(const struct transcoder *t, struct buf *b)
 		buf_add_str(b, ",\"what\":");
 		json_add_string(b, l->what);
 		buf_addf(b, ",\"up\":%s,\"capacity\":%.0f,\"tasks\":%u,\"renditions\":%u,"
-			 "\"maxRenditions\":%u,\"done\":%llu,\"failed\":%llu,\"workers\":%u,"
+			 "\"maxRenditions\":%u,\"utilisation\":%u,\"memoryUsed\":%llu,"
+			 "\"memoryTotal\":%llu,\"done\":%llu,\"failed\":%llu,\"workers\":%u,"
 			 "\"crashed\":%llu,\"hung\":%llu}",
 			 lane_is_up(l) ? "true" : "false", lane_capacity(l), l->n_tasks,
-			 l->n_renditions, l->max_sessions, (unsigned long long)l->n_done,
+			 l->n_renditions, l->max_sessions, l->usage.utilisation,
+			 (unsigned long long)l->usage.memory_used,
+			 (unsigned long long)l->usage.memory_total, (unsigned long long)l->n_done,
 			 (unsigned long long)l->n_failed, st.n_up,
 			 (unsigned long long)st.n_crashed, (unsigned long long)st.n_hung);
 	}
