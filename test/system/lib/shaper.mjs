@@ -47,6 +47,20 @@ class Way {
 		}
 	}
 
+	/* The line is another one: what is on its way goes as it would now. */
+	renew() {
+		const now = performance.now();
+
+		this.free = this.due = now;
+		for (const e of this.queue) {
+			const n = e.data ? e.data.length : 0;
+
+			this.free += this.shaper.bytesPerS ? n * 1000 / this.shaper.bytesPerS : 0;
+			e.due = this.due = Math.max(this.due, this.free);
+		}
+		this.pump();
+	}
+
 	stop() { clearTimeout(this.timer); }
 }
 
@@ -95,7 +109,7 @@ export class Shaper {
 	set(how) {
 		Object.assign(this, how);
 		for (const link of this.links)
-			link.ways.forEach((w) => w.pump());
+			link.ways.forEach((w) => w.renew());
 	}
 
 	/* All connections there are end. */
