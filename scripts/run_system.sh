@@ -16,7 +16,7 @@ rm -f "$logs"/*.log "$logs"/*.code
 
 # The longest first, so that none is left over at the end.
 files() {
-	for name in many liar rtmp_publish orchestrator browser; do
+	for name in many farm liar farm_liar rtmp_publish network orchestrator kill_transcoders hedge browser; do
 		echo test/system/$name.test.mjs
 	done
 	ls test/system/*.test.mjs

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { parallel, slow, test, until } from './lib/harness.mjs';
 import { Farm } from './lib/farm.mjs';
+import { Recorder } from './lib/hls.mjs';
 import { Node } from './lib/node.mjs';
 import { publish, source } from './lib/media.mjs';
 
@@ -100,4 +101,22 @@ test('the admin port takes numbers and auto, from the operator only', async (t) 
 	const b = await Node.start(t, { roles: 'broadcaster' });
 
 	assert.equal((await fetch(b.cli('/setMaxSessions?maxSessions=3'), { method: 'POST' })).status, 404);
+});
+
+test('500 idle sessions of others do not disturb a stream', async (t) => {
+	const orch = await Node.start(t, { roles: 'orchestrator', args: ['-maxSessions', '10000'] });
+	const load = t.spawn(path.join(process.env.LPTOOLS || 'build/test/tools', '../bench/session_load'),
+		[orch.addr.peer, '500', '10']);
+
+	await until('they are open', () => load.end || /^opened/m.test(load.text()), 30000 * slow);
+	assert.match(load.text(), /^opened 500 refused 0$/m);
+	const b = await Node.start(t, { roles: 'broadcaster', args: ['-orchAddr', orch.addr.peer] });
+	const rec = new Recorder(t, b, 'cam').start();
+
+	assert.equal((await publish(t, await source({ seconds: 8 }), b.rtmp('cam')).over).code, 0);
+	await rec.settle();
+	await rec.checkBriefly(['low', 'mid']);
+	assert.equal((await b.status()).totals.retries, 0);
+	assert.equal((await orch.status()).sessions.length, 501);
+	assert.equal(load.end, undefined, 'none of them was lost');
 });

@@ -1,4 +1,3 @@
-// binary: both
 // An orchestrator that only dispatches, and transcoders as processes of their own: what
 // a viewer notices when one dies, freezes, drains or is late: nothing.
 import assert from 'node:assert/strict';

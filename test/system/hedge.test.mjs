@@ -1,3 +1,4 @@
+// binary: plain
 // How a broadcaster lives with orchestrators that are late, and with a webhook that
 // names them.
 import assert from 'node:assert/strict';
