@@ -195,7 +195,8 @@ static int feed(struct ladder *l, const uint8_t *data, size_t len, struct err *e
 		data += n;
 		len -= (size_t)n;
 	}
-	return 0;
+	/* What waited for a rung or for sound may be ready without a new picture. */
+	return l->job ? job_deliver(l->job, err) : 0;
 }
 
 int ladder_feed(struct ladder *l, const uint8_t *data, size_t len, struct err *err)

@@ -83,9 +83,10 @@ int ladder_run(const struct ladder_spec *spec, const uint8_t *input, size_t len,
  * the first picture whose surroundings are known (the first LADDER_AHEAD coded
  * pictures decide frame rate and reorder depth, here and in ladder_run), so the bytes
  * are those of ladder_run.  feed takes as long as decoding what it was given, and
- * waits for renditions that are behind.  After a failure of open there is nothing to
- * free; after one of feed or end only ladder_free may be called.  On a device feed
- * only keeps the bytes: all is done by end.
+ * waits for renditions that are behind.  Sound must have been announced by then too.
+ * spec is copied.  After a failure of open there is nothing to free; after one of feed
+ * or end only ladder_free may be called.  On a device feed only keeps the bytes: all is
+ * done by end.
  */
 #define LADDER_AHEAD 16
 struct ladder;

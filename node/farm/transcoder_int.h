@@ -69,7 +69,7 @@ struct transcoder {
 	char hardware[96];
 	struct lane *lanes[LANES_MAX];	/* owned */
 	size_t n_lanes;
-	struct blob *clip;		/* what lanes are tried and measured with */
+	struct blob *clip;		/* what the CPU is measured with */
 	struct measure measure;
 	uint64_t started_ms;
 	bool ready, draining, closing;
@@ -96,7 +96,7 @@ void lanes_load(const struct transcoder *t, struct msg_load *load);
 void lanes_status(const struct transcoder *t, struct buf *b);
 void lanes_metrics(const struct transcoder *t, struct buf *b);
 
-void lanes_tick(struct transcoder *t);	/* tries devices that are down */
+void lanes_tick(struct transcoder *t);	/* probes devices that are not up */
 
 /* Where a task runs: a device, if it is for one and one has room, else the CPU; NULL: all
  * slots are taken.  It counts there until one of the two below. */

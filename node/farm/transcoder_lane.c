@@ -7,9 +7,9 @@
  * taken from the wall: pixels of a task by its time, times the tasks side by side.
  * Both follow the real tasks by an exponential mean.
  *
- * A device takes work once it has transcoded the clip.  When it fails at that, or at
- * DEVICE_BAD_MAX tasks in a row, it is down for a second, doubled to a minute, then gets
- * the clip again: what it can do is known by its doing, and no stream pays for it.
+ * A device takes work once its probe has transcoded the clip.  When it fails at that, or
+ * at DEVICE_BAD_MAX tasks in a row, it is down for a second, doubled to a minute, then
+ * probed again: what it can do is known by its doing, and no stream pays for it.
  * Meanwhile its work goes to the CPU.
  */
 #include "node/farm/transcoder_int.h"
@@ -21,7 +21,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/prom.h"
+#include "media/av/gpu.h"
 #include "media/av/ladder.h"
+#include "node/work/gpuprobe.h"
 
 /* When measuring fails: half of what a slow core of today makes (preset superfast). */
 #define RATE_UNKNOWN 30e6
@@ -42,6 +44,7 @@
 #define DEVICE_RATE_UNKNOWN 200e6
 #define DEVICE_SESSIONS 8	/* renditions at once, as drivers of small cards allow */
 #define DEVICE_BAD_MAX 3
+#define LOOK_MS 2000		/* between looks at its usage */
 #define DEVICE_PAUSE_MIN_MS 1000
 #define DEVICE_PAUSE_MAX_MS 60000
 
@@ -49,15 +52,24 @@ struct lane {
 	struct transcoder *t;
 	const char *device;	/* borrowed; NULL: the CPU */
 	struct work_pool *pool;	/* NULL once closed */
+	unsigned n_workers;
 	unsigned max_sessions;	/* renditions at once; 0: no limit but the tasks' */
 	unsigned n_tasks, n_renditions;
 	double rate;		/* CPU: pixels a CPU second; device: pixels a second, all tasks */
 	bool rate_is_known;
 	/* a device's */
 	bool works;		/* it has shown so, and not failed since */
-	struct work_task *trial;	/* the clip is on it */
+	struct gpuprobe *probe;	/* running */
+	char what[96];		/* it can do, in words */
 	unsigned n_bad;		/* failures in a row */
 	uint64_t pause_ms, try_at_ms;
+	uv_work_t look;		/* at its usage, which takes ms: on the pool of threads */
+	bool looks;		/* that runs; what follows is then the thread's */
+	struct gpu_name name;
+	struct gpu_usage seen;
+	bool has_seen;
+	struct gpu_usage usage;	/* last; total 0: not told */
+	uint64_t look_at_ms;
 	uint64_t n_done, n_failed;
 };
 
@@ -104,6 +116,7 @@ static int lane_open(struct transcoder *t, const char *device, unsigned n_worker
 	l->t = t;
 	l->device = device;
 	l->rate = device ? DEVICE_RATE_UNKNOWN : RATE_UNKNOWN;
+	l->n_workers = n_workers;
 	if (device)
 		l->max_sessions = n_workers;
 	l->pool = work_pool_new(t->loop, &o, err);
@@ -115,6 +128,7 @@ int lanes_open(struct transcoder *t, struct err *err)
 {
 	unsigned n = t->opts.device_sessions ? t->opts.device_sessions : DEVICE_SESSIONS;
 	const char *const *d;
+	struct gpu_name name;
 	const uint8_t *clip;
 	size_t len;
 
@@ -125,8 +139,9 @@ int lanes_open(struct transcoder *t, struct err *err)
 	for (d = t->opts.devices; d && *d; d++) {
 		if (t->n_lanes == LANES_MAX)
 			return err_set(err, ERR_INVALID, "more than %d devices", DEVICES_MAX);
-		if (lane_open(t, *d, n, err) < 0)
+		if (gpu_name_parse(&name, *d, err) < 0 || lane_open(t, *d, n, err) < 0)
 			return -1;
+		t->lanes[t->n_lanes - 1]->name = name;
 	}
 	return 0;
 }
@@ -142,9 +157,9 @@ void lanes_close(struct transcoder *t)
 	for (i = 0; i < t->n_lanes; i++) {
 		struct lane *l = t->lanes[i];
 
-		if (l->trial)
-			work_task_cancel(l->trial);
-		l->trial = NULL;
+		if (l->probe)
+			gpuprobe_cancel(l->probe);
+		l->probe = NULL;
 		if (l->pool)
 			work_pool_close(l->pool, NULL, NULL);
 		l->pool = NULL;
@@ -337,27 +352,62 @@ static void device_down(struct lane *l, const struct err *why)
 		 l->device, (unsigned long long)l->pause_ms, why->msg);
 }
 
-static void on_tried(void *arg, const struct work_stats *st, const struct err *err)
+/* Whoever has no encoder leaves that to the CPU. */
+static unsigned sessions_of(const struct lane *l, const struct gpu_caps *caps)
+{
+	if (l->t->opts.device_sessions)
+		return l->t->opts.device_sessions;
+	return caps->encode_sessions ? caps->encode_sessions : DEVICE_SESSIONS;
+}
+
+static void on_probed(void *arg, const struct gpu_caps *caps, const struct err *err)
 {
 	struct lane *l = arg;
 
-	l->trial = NULL;
-	if (err) {
+	l->probe = NULL;
+	if (!caps) {
 		device_down(l, err);
 		return;
 	}
 	l->works = true;
-	log_info(NULL, "a device works: device=%s ms=%u", l->device, st->wall_ms);
+	l->max_sessions = sessions_of(l, caps);
+	snprintf(l->what, sizeof(l->what), "%s", caps->what);
+	log_info(NULL, "a device works: device=%s renditions=%u model=%s what=%s", l->device,
+		 l->max_sessions, caps->model, caps->what);
 }
 
 static void device_try(struct lane *l)
 {
-	static const struct work_cb cb = { .done = on_tried };
 	struct err err;
 
-	l->trial = clip_start(l, "trial", &cb, l, &err);
-	if (!l->trial)
+	l->probe = gpuprobe_start(l->t->loop, l->device, 0, on_probed, l, &err);
+	if (!l->probe)
 		device_down(l, &err);
+}
+
+static void look_work(uv_work_t *req)
+{
+	struct lane *l = req->data;
+
+	l->has_seen = gpu_usage(&l->name, &l->seen);
+}
+
+/* Lanes live until the loop has run dry, so also until here. */
+static void on_looked(uv_work_t *req, int status)
+{
+	struct lane *l = req->data;
+
+	l->looks = false;
+	l->usage = status == 0 && l->has_seen ? l->seen : (struct gpu_usage){ 0 };
+	if (l->usage.utilisation > 100)
+		l->usage.utilisation = 100;
+}
+
+static void device_look(struct lane *l)
+{
+	l->look.data = l;
+	l->look_at_ms = uv_now(l->t->loop) + LOOK_MS;
+	l->looks = uv_queue_work(l->t->loop, &l->look, look_work, on_looked) == 0;
 }
 
 void lanes_tick(struct transcoder *t)
@@ -367,8 +417,10 @@ void lanes_tick(struct transcoder *t)
 	for (i = 1; i < t->n_lanes; i++) {
 		struct lane *l = t->lanes[i];
 
-		if (!l->works && !l->trial && uv_now(t->loop) >= l->try_at_ms)
+		if (!l->works && !l->probe && uv_now(t->loop) >= l->try_at_ms)
 			device_try(l);
+		if (l->works && !l->looks && uv_now(t->loop) >= l->look_at_ms)
+			device_look(l);
 	}
 }
 
@@ -396,7 +448,8 @@ static struct lane *find_device(const struct transcoder *t, unsigned n)
 		struct lane *l = t->lanes[i];
 
 		/* A task of more renditions than it may have goes there alone. */
-		if (lane_is_up(l) && (l->n_tasks == 0 || l->n_renditions + n <= l->max_sessions) &&
+		if (lane_is_up(l) && l->n_tasks < l->n_workers &&
+		    (l->n_tasks == 0 || l->n_renditions + n <= l->max_sessions) &&
 		    (!best || l->n_renditions < best->n_renditions))
 			best = l;
 	}
@@ -509,8 +562,12 @@ void lanes_load(const struct transcoder *t, struct msg_load *load)
 		struct msg_device *d = &load->device[i];
 
 		snprintf(d->name, sizeof(d->name), "%s", l->device);
+		snprintf(d->what, sizeof(d->what), "%s", l->what);
 		d->sessions = l->n_renditions;
 		d->max_sessions = l->max_sessions;
+		d->utilisation = l->usage.utilisation;
+		d->memory_used = l->usage.memory_used;
+		d->memory_total = l->usage.memory_total;
 		d->up = lane_is_up(l);
 	}
 }
@@ -529,11 +586,16 @@ void lanes_status(const struct transcoder *t, struct buf *b)
 			work_pool_stats(l->pool, &st);
 		buf_addf(b, "%s{\"name\":", i ? "," : "");
 		json_add_string(b, lane_name(l));
+		buf_add_str(b, ",\"what\":");
+		json_add_string(b, l->what);
 		buf_addf(b, ",\"up\":%s,\"capacity\":%.0f,\"tasks\":%u,\"renditions\":%u,"
-			 "\"maxRenditions\":%u,\"done\":%llu,\"failed\":%llu,\"workers\":%u,"
+			 "\"maxRenditions\":%u,\"utilisation\":%u,\"memoryUsed\":%llu,"
+			 "\"memoryTotal\":%llu,\"done\":%llu,\"failed\":%llu,\"workers\":%u,"
 			 "\"crashed\":%llu,\"hung\":%llu}",
 			 lane_is_up(l) ? "true" : "false", lane_capacity(l), l->n_tasks,
-			 l->n_renditions, l->max_sessions, (unsigned long long)l->n_done,
+			 l->n_renditions, l->max_sessions, l->usage.utilisation,
+			 (unsigned long long)l->usage.memory_used,
+			 (unsigned long long)l->usage.memory_total, (unsigned long long)l->n_done,
 			 (unsigned long long)l->n_failed, st.n_up,
 			 (unsigned long long)st.n_crashed, (unsigned long long)st.n_hung);
 	}

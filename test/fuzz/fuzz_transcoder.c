@@ -23,6 +23,7 @@
 #include "node/farm/join.h"
 #include "node/farm/transcoder_int.h"
 #include "node/peer/conn.h"
+#include "node/work/gpuprobe.h"
 #include "protocol/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -156,6 +157,37 @@ static void work_end(struct work_task *w, unsigned code)
 	err_set(&err, (enum err_code)(code % (ERR_INTERNAL + 1)), "made up");
 	w->cb.done(w->arg, &st, code ? &err : NULL);
 	task_free(w);
+}
+
+/* ---- the device's probe ---- */
+
+static gpuprobe_cb *probe_cb;	/* NULL: none runs */
+static void *probe_arg;
+
+struct gpuprobe *gpuprobe_start(uv_loop_t *l, const char *name, unsigned timeout_ms,
+				gpuprobe_cb *cb, void *arg, struct err *err)
+{
+	assert(!probe_cb);
+	probe_cb = cb;
+	probe_arg = arg;
+	return (struct gpuprobe *)&probe_cb;
+}
+
+void gpuprobe_cancel(struct gpuprobe *p)
+{
+	assert(probe_cb);
+	probe_cb = NULL;
+}
+
+static void probe_end(bool works)
+{
+	static const struct gpu_caps caps = { .encode_h264 = true, .encode_sessions = 4 };
+	static const struct err err = { ERR_IO, "made up" };
+	gpuprobe_cb *cb = probe_cb;
+
+	probe_cb = NULL;
+	if (cb)
+		cb(probe_arg, works ? &caps : NULL, works ? NULL : &err);
 }
 
 /* ---- the orchestrator ---- */
@@ -317,7 +349,12 @@ static void act(uint8_t what, const uint8_t *p, size_t len, const struct farm_se
 	case 12: give_frame(FRAME_DATA, JOIN_CHANNEL, p, len); break;
 	case 13: give_frame(FRAME_CLOSE, JOIN_CHANNEL, p, len); break;
 	case 14: transcoder_drain(t); break;
-	case 15: channel = 2 * first; break;
+	case 15:
+		if (lane & 1)
+			probe_end(first & 1);
+		else
+			channel = 2 * first;
+		break;
 	}
 	turn();
 }

@@ -256,7 +256,7 @@ static void job_open(struct job *j, struct world *w, const char *stream, struct 
 
 static void job_end(struct job *j)
 {
-	struct farm_source src = { .duration_ms = 3000, .n_video = 75, .deadline_ms = 40000 };
+	struct farm_source src = { .duration_ms = 3000, .deadline_ms = 40000 };
 
 	farm_task_end(j->task, &src);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "node/work/gpuprobe.h"
 
 /* ---- joining ---- */
 
@@ -699,6 +700,7 @@ static struct boss *boss_with_device(void)
 	assert_string_equal(b->load.device[0].name, "nvidia:0");
 	assert_int_equal(b->load.device[0].max_sessions, 4);
 	boss_until(b, b->load.device[0].up);
+	assert_non_null(strstr(b->load.device[0].what, "h264"));
 	return b;
 }
 
@@ -758,6 +760,54 @@ static void device_that_fails_is_down_for_a_while(void **state)
 	assert_int_equal(j->done.code, ERR_INVALID);
 	job_free(j);
 	boss_free(b);
+}
+
+static void device_that_is_not_there_is_never_up(void **state)
+{
+	static const char *const devices[] = { "nvidia:9", NULL }, *const none[] = { "toaster", NULL };
+	struct transcoder_opts o = boss_opts;
+	struct boss *b;
+	struct err err;
+	unsigned n;
+
+	o.devices = devices;
+	b = boss_joined(&o);
+	n = b->n_loads;
+	boss_until(b, b->n_loads > n + 1);
+	assert_false(b->load.device[0].up);
+	expect_device(b, "none");
+	o.devices = none;
+	assert_null(transcoder_new(&b->loop, &o, &err));
+	assert_int_equal(err.code, ERR_INVALID);
+	boss_free(b);
+}
+
+/* What it found is believed where no option says another number. */
+static void probe_tells_how_many_renditions(void **state)
+{
+	static const char *const devices[] = { "nvidia:0", NULL };
+	struct transcoder_opts o = boss_opts;
+	struct boss *b;
+
+	o.devices = devices;
+	b = boss_joined(&o);
+	boss_until(b, b->load.device[0].up);
+	assert_int_equal(b->load.device[0].max_sessions, 5);
+	boss_free(b);
+}
+
+#define PROBE_GOOD								\
+	"{\"device\":\"nvidia:0\",\"decode_h264\":true,\"decode_hevc\":false,\"scale\":true,"	\
+	"\"encode_h264\":true,\"encode_hevc\":false,\"encode_sessions\":5,\"model\":\"Card\"}"
+#define PROBE_BAD "{\"code\":7,\"error\":\"no such card\"}"
+
+/* What the probe of a device prints: there is one, "nvidia:0". */
+static int fake_probe(const char *device)
+{
+	bool there = strcmp(device, "nvidia:0") == 0;
+
+	puts(there ? PROBE_GOOD : PROBE_BAD);
+	return !there;
 }
 
 /* ---- telling ---- */
@@ -824,12 +874,16 @@ int main(int argc, char **argv)
 		cmocka_unit_test(capacity_is_measured),
 		cmocka_unit_test(capacity_follows_the_work),
 		cmocka_unit_test(device_does_what_it_can_and_the_cpu_the_rest),
+		cmocka_unit_test(device_that_is_not_there_is_never_up),
+		cmocka_unit_test(probe_tells_how_many_renditions),
 		cmocka_unit_test(device_that_fails_is_down_for_a_while),
 		cmocka_unit_test(status_and_metrics_are_well_formed),
 	};
 
 	if (argc > 1 && strcmp(argv[1], WORK_ZYGOTE_ARG) == 0)
 		return work_zygote_main(argc, argv);
+	if (argc > 2 && strcmp(argv[1], GPU_PROBE_ARG) == 0)
+		return fake_probe(argv[2]);
 	log_setup(LOG_ERROR, false);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
