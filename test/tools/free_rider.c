@@ -75,7 +75,7 @@ static void keep_rendition(int i)
 
 	snprintf(path, sizeof(path), "%s/%d-%s.ts", out_dir, step + 1, session_spec.profiles.p[i].name);
 	f = fopen(path, "we");
-	if (!f || fwrite(got[i].data, 1, got[i].len, f) != got[i].len || fclose(f) != 0)
+	if (!f || (got[i].len && fwrite(got[i].data, got[i].len, 1, f) != 1) || fclose(f) != 0)
 		fail(path, "cannot be written");
 	buf_clear(&got[i]);
 }
