@@ -148,6 +148,19 @@ test('another orchestrator at the same address is refused: the first one is pinn
 	assert.equal((await other.status()).transcoders.length, 0);
 });
 
+test('pins that are damaged end the start: damage is not "never seen"', async (t) => {
+	const secret = writeSecret(t);
+	const file = path.join(t.dir(), 'known_orchestrators');
+
+	fs.writeFileSync(file, '127.0.0.1:15000 0x12\n');
+	const end = await run(program, ['-transcoder', '-datadir', t.dir(), '-cliAddr', '127.0.0.1:0', '-capacity', '1000000',
+		'-orchAddr', '127.0.0.1:15000', '-orchSecret', secret], { anyCode: true });
+
+	assert.equal(end.code, 2, end.stderr);
+	assert.match(end.stderr.trim().split('\n').at(-1), /known_orchestrators/);
+	assert.match(end.stderr, /line 1/);
+});
+
 test('-orchEthAddr and 0xADDRESS@host:port say who must answer', async (t) => {
 	const farm = await Farm.start(t, { transcoders: 1, broadcaster: null });
 	const right = addressOf(farm.transcoders[0]);

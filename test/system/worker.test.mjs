@@ -34,7 +34,7 @@ async function busy(n) {
 test('a worker killed in the middle of a segment costs a retry, not a rendition', async (t) => {
 	const ladder = [{ name: 'big', width: 1280, height: 720, bitrate: 2000000 },
 		{ name: 'mid', width: 640, height: 360, bitrate: 600000 }];
-	const n = await Node.start(t, { ladder, args: ['-preset', 'medium'] });
+	const n = await Node.start(t, { ladder, args: ['-preset', 'veryfast'] });
 	const files = await pieces({ seconds: 8, gop: 60, size: '1280x720' });
 	let killed = 0;
 
