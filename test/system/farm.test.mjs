@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import { note, parallel, random, sleep, slow, test, until } from './lib/harness.mjs';
-import { Farm } from './lib/farm.mjs';
+import { Farm, writeSecret } from './lib/farm.mjs';
 import { Node } from './lib/node.mjs';
 import { Recorder } from './lib/hls.mjs';
 import { packets, pieces, publish, source } from './lib/media.mjs';
@@ -90,6 +90,38 @@ test('a transcoder that ends by SIGTERM finishes what it has, and others take ov
 	});
 
 	assert.equal(farm.orch.lines(/WARN.*transcoder/i).length, 0, 'nothing went wrong');
+});
+
+test('all processes below the transcoder that works are killed: no rendition is lost, it works again', async (t) => {
+	const farm = await disturbed(t, 2, 12, async (victim, f) => {
+		for (const pid of victim.descendants()) {
+			try {
+				process.kill(pid, 'SIGKILL');
+			} catch (e) { /* gone with its parent */ }
+		}
+		await until('it has workers again', () => victim.descendants().length > 1, 10000 * slow);
+		// It is the only one now: it must do it.
+		await f.transcoders.find((n) => n !== victim).stop();
+	});
+
+	assert.equal((await farm.members()).length, 1);
+});
+
+test('a node that broadcasts and dispatches has its work done by a transcoder elsewhere', async (t) => {
+	const secret = writeSecret(t);
+	const n = await Node.start(t, { roles: 'dispatching', args: ['-orchSecret', secret] });
+	const tc = await Node.start(t, { roles: 'transcoder', args: ['-orchAddr', n.addr.peer, '-orchSecret', secret] });
+	const [file] = await pieces({ seconds: 8, gop: 60 });
+
+	await until('it has joined', async () => (await n.status()).transcoders.length === 1, 10000 * slow);
+	const res = await put(n.url('/live/cam/0.ts'), fs.readFileSync(file), { headers: MULTI });
+
+	assert.equal(res.status, 200, res.body.toString());
+	assert.equal(parts(res).length, 2);
+	assert.equal((await n.status()).transcoders[0].done, 1);
+	await tc.stop();
+	await until('it is gone', async () => (await n.status()).transcoders.length === 0, 5000 * slow);
+	assert.equal((await put(n.url('/live/cam/1.ts'), fs.readFileSync(file), { headers: MULTI })).status, 503);
 });
 
 test('a transcoder that is late costs a retry, and less work later', async (t) => {

@@ -9,7 +9,7 @@ import { children, descendants } from './lib/node.mjs';
 import { pieces } from './lib/media.mjs';
 import { parts, put } from './lib/push.mjs';
 
-parallel(2);
+parallel(3);
 
 const push = (b, name, i, body) => put(b.url(`/live/${name}/${i}.ts`), body,
 	{ headers: { Accept: 'multipart/mixed' } });
@@ -27,9 +27,9 @@ function ticks(pid) {
 /* Workers are the zygote's children. */
 const workers = (n) => children(n.pid).flatMap((z) => descendants(z));
 
-/* Until stopped: kill -9 of each worker that computes, which on a farm that is idle
+/* Until stopped: a signal to each worker that computes, which on a farm that is idle
  * otherwise are those that have the poison. */
-async function poison(farm, state) {
+async function poison(farm, state, signal) {
 	const seen = new Map();
 
 	while (!state.over) {
@@ -39,8 +39,8 @@ async function poison(farm, state) {
 
 				if (seen.has(pid) && now > seen.get(pid) + 1) {
 					try {
-						process.kill(pid, 'SIGKILL');
-						state.killed.push(n.number);
+						process.kill(pid, signal);
+						state.hit.push(n.number);
 					} catch (e) { /* it was done already */ }
 					seen.delete(pid);
 				} else if (!seen.has(pid)) {
@@ -51,32 +51,50 @@ async function poison(farm, state) {
 	}
 }
 
-test('a segment that kills its worker is tried at two transcoders, then refused', async (t) => {
-	const ladder = [{ name: 'big', width: 1280, height: 720, bitrate: 2000000 },
-		{ name: 'mid', width: 640, height: 360, bitrate: 600000 }];
-	const farm = await Farm.start(t, { transcoders: 3, broadcaster: { ladder, args: ['-preset', 'medium'] } });
+const HEAVY = [{ name: 'big', width: 1280, height: 720, bitrate: 2000000 },
+	{ name: 'mid', width: 640, height: 360, bitrate: 600000 }];
+
+/* A farm of three and three segments: the first is done, the second meets the poison,
+ * the third is done.  The second's answer, and whom the poison hit. */
+async function poisoned(t, signal) {
+	const farm = await Farm.start(t, { transcoders: 3, broadcaster: { ladder: HEAVY, args: ['-preset', 'medium'] } });
 	const files = (await pieces({ seconds: 8, gop: 60, size: '1280x720' })).map((f) => fs.readFileSync(f));
-	const state = { over: false, killed: [] };
+	const state = { over: false, hit: [] };
 
 	assert.equal((await push(farm.b, 'cam', 0, files[0])).status, 200);
-	const killer = poison(farm, state);
+	const killer = poison(farm, state, signal);
 	const res = await push(farm.b, 'cam', 1, files[1]);
 
 	state.over = true;
 	await killer;
-	note(`killed at nodes ${state.killed}`);
-	assert.equal(res.status, 422, res.body.toString());
-	assert.equal(state.killed.length, 2, 'two workers died of it');
-	assert.notEqual(state.killed[0], state.killed[1], 'of two transcoders');
-	assert.match(farm.b.lines(/WARN.*segment has no renditions/i).at(-1) || '', /why=.*worker/);
+	note(`${signal} at nodes ${state.hit}; ${res.status} ${res.body.toString().trim()}`);
+	assert.equal(state.hit.length, 2, 'two workers met it');
+	assert.notEqual(state.hit[0], state.hit[1], 'at two transcoders');
+	assert.match(farm.b.lines(/warn.*segment has no renditions/).at(-1) || '', /why=\S/);
 	assert.equal(await farm.b.metric('segment_transcoded_lost_total'), 2);
-	assert.equal(await farm.b.metric('segment_refused_input_total'), 1);
-	assert.equal(await farm.orch.metric('segment_transcode_failed_total'), 1);
 	const good = await push(farm.b, 'cam', 2, files[2]);
 
 	assert.equal(good.status, 200, 'the next one is done');
 	assert.equal(parts(good).length, 2);
 	await farm.ready(3);
+	return { farm, res };
+}
+
+test('a segment that kills its worker is tried at two transcoders, then refused', async (t) => {
+	const { farm, res } = await poisoned(t, 'SIGKILL');
+
+	assert.equal(res.status, 422, 'the input is to blame');
+	assert.match(farm.b.lines(/segment has no renditions/).at(-1), /why=.*worker/);
+	assert.equal(await farm.b.metric('segment_refused_input_total'), 1);
+	assert.equal(await farm.orch.metric('segment_transcode_failed_total'), 1);
+}, { limitS: 120 });
+
+test('a segment that freezes its worker is tried at two transcoders, then given up', async (t) => {
+	const { farm, res } = await poisoned(t, 'SIGSTOP');
+
+	assert.ok(res.status === 422 || res.status >= 500, `${res.status}`);
+	await until('no frozen worker is left', () => farm.transcoders.every((n) => workers(n).every((pid) =>
+		!/^State:\s+[TZ]/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')))), 15000 * slow);
 }, { limitS: 120 });
 
 /* The bytes of a TS file with the inside of its pictures spoiled: headers stay. */

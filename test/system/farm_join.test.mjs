@@ -7,7 +7,8 @@ import path from 'node:path';
 import { parallel, program, run, sleep, slow, test, until } from './lib/harness.mjs';
 import { Farm, writeSecret } from './lib/farm.mjs';
 import { cpuMs, Node } from './lib/node.mjs';
-import { pieces } from './lib/media.mjs';
+import { Recorder } from './lib/hls.mjs';
+import { packets, pieces, publish, source } from './lib/media.mjs';
 import { parts, put } from './lib/push.mjs';
 
 parallel(3);
@@ -93,6 +94,35 @@ test('transcoders join again by themselves when the orchestrator is started agai
 	await farm.orch.kill9();
 	farm.orch = await dispatcher(t, secret, { datadir, listen });
 	await joined(n, 3);
+});
+
+test('an orchestrator that is started again under a live stream: the source plays, renditions come again', async (t) => {
+	const secret = writeSecret(t);
+	const datadir = path.join(t.dir(), 'orch');
+	const a = await dispatcher(t, secret, { datadir });
+	const farm = Object.assign(new Farm(), { t, opts: {}, transcoders: [], orch: a, secret });
+
+	await farm.addTranscoder();
+	const b = await farm.addBroadcaster();
+	const rec = new Recorder(t, b, 'cam').start();
+	const file = await source({ seconds: 20 });
+	const ff = publish(t, file, b.rtmp('cam'));
+	const last = async () => (await b.stream('cam'))?.renditions[0];
+
+	await until('renditions come', async () => (await last())?.segments >= 2, 15000 * slow);
+	assert.equal((await a.stop()).code, 0);
+	const before = (await last()).lastSequence;
+
+	farm.orch = await dispatcher(t, secret, { datadir, listen: a.addr.peer });
+	await until('renditions come again', async () => (await last()).lastSequence > before + 1, 20000 * slow);
+	assert.equal((await ff.over).code, 0);
+	await rec.settle();
+	let frames = 0;
+
+	for (const s of rec.get('source').segments)
+		frames += (await packets(s.file)).video.length;
+	assert.equal(frames, (await packets(file)).video.length, 'the source lost no frame');
+	assert.ok((await last()).lost <= 3, `${(await last()).lost} of a rendition are lost`);
 });
 
 test('another orchestrator at the same address is refused: the first one is pinned', async (t) => {

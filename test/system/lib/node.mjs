@@ -21,17 +21,18 @@ const ROLES = {
 	broadcaster: ['-broadcaster'],
 	orchestrator: ['-orchestrator', '-transcoder'],
 	dispatcher: ['-orchestrator'],	// an orchestrator that has its work done elsewhere
+	dispatching: ['-broadcaster', '-orchestrator'],	// the same in one with its broadcaster
 	transcoder: ['-transcoder'],	// one that works for an orchestrator elsewhere
 };
-const INGESTS = ['all', 'broadcaster'];
-const LISTENS = ['all', 'orchestrator', 'dispatcher'];
+const INGESTS = ['all', 'broadcaster', 'dispatching'];
+const LISTENS = ['all', 'orchestrator', 'dispatcher', 'dispatching'];
 const WORKS = ['all', 'orchestrator', 'transcoder'];
 const CAPACITY = '200000000';	// encoded pixels a second that a transcoder offers
 let nodeCount = 0;
 
 export class Node {
 	/*
-	 * opts: roles ('all', 'broadcaster', 'orchestrator', 'dispatcher', 'transcoder'),
+	 * opts: roles ('all', 'broadcaster', 'orchestrator', 'dispatcher', 'dispatching', 'transcoder'),
 	 * ladder (profiles, the text of -transcodingOptions, or null for the default), args,
 	 * env, datadir, wrap (a command before the program, such as ip netns exec).  The test
 	 * ends it.
