@@ -1,6 +1,6 @@
 #!/bin/sh
 # run_units.sh BUILD [FOLDER...]: runs the unit tests of a build folder (of some
-# folders below test/ only) and counts.  Two at a time, but for those that start worker
+# folders below test/ only) and counts.  Two at a time, but for those that transcode or start worker
 # processes: they have the machine.
 set -u
 cd "$(dirname "$0")/.."
@@ -22,7 +22,7 @@ list=$(sources "$@")
 for src in $list; do
 	mkdir -p "$(dirname "$build/$src")"
 done
-alone='^test/node/(work|farm)/'
+alone='^test/(node/(work|farm)|media/av)/'
 echo "$list" | grep -Ev "$alone" | xargs -r -P 2 -n 1 scripts/run_unit_one.sh "$build"
 echo "$list" | grep -E "$alone" | xargs -r -n 1 scripts/run_unit_one.sh "$build"
 
