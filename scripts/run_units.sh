@@ -1,7 +1,7 @@
 #!/bin/sh
 # run_units.sh BUILD [FOLDER...]: runs the unit tests of a build folder (of some
-# folders below test/ only) and counts.  Two at a time, but for those that transcode or start worker
-# processes: they have the machine.
+# folders below test/ only) and counts.  Two at a time, but for those that transcode or
+# start worker processes: they have the machine.
 set -u
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
