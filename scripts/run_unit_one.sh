@@ -6,5 +6,5 @@ if [ ! -x "$bin" ]; then
 	echo 127 >"$bin.code"
 	exit 0
 fi
-CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 5 "${UNIT_SECONDS:-60}" "$bin" >"$bin.tap" 2>&1
+CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 5 "${UNIT_SECONDS:-120}" "$bin" >"$bin.tap" 2>&1
 echo $? >"$bin.code"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # run_units.sh BUILD [FOLDER...]: runs the unit tests of a build folder (of some
-# folders below test/ only), two at a time, and counts.
+# folders below test/ only) and counts.  Two at a time, but for those that transcode or
+# start worker processes: they have the machine.
 set -u
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -21,7 +22,9 @@ list=$(sources "$@")
 for src in $list; do
 	mkdir -p "$(dirname "$build/$src")"
 done
-echo "$list" | xargs -r -P "${UNIT_JOBS:-2}" -n 1 scripts/run_unit_one.sh "$build"
+alone='^test/(node/(work|farm)|media/av)/'
+echo "$list" | grep -Ev "$alone" | xargs -r -P 2 -n 1 scripts/run_unit_one.sh "$build"
+echo "$list" | grep -E "$alone" | xargs -r -n 1 scripts/run_unit_one.sh "$build"
 
 for src in $list; do
 	bin=$build/${src%.c}
