@@ -82,8 +82,9 @@ static void *run_thread(void *arg)
 	return NULL;
 }
 
-int job_start_threads(struct job *j, struct err *err)
+int job_start_threads(struct job *j, unsigned max, struct err *err)
 {
+	size_t n = max < j->n ? max : j->n;
 	pthread_attr_t attr;
 	struct rung *r;
 	size_t i;
@@ -91,9 +92,9 @@ int job_start_threads(struct job *j, struct err *err)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	for (i = 0; i < j->n; i++)
-		j->rungs[i].queue = frameq_new();
-	for (i = 0; i < j->n && rc == 0; i++) {
+	for (i = 0; i < n; i++)
+		j->rungs[j->plan.order[i]].queue = frameq_new();
+	for (i = 0; i < n && rc == 0; i++) {
 		r = &j->rungs[j->plan.order[i]];
 		rc = pthread_create(&r->thread, &attr, run_thread, r);
 		j->n_threads += rc == 0;

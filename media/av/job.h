@@ -31,8 +31,9 @@ struct job *job_new(const struct ladder_spec *spec, const struct input *in, ladd
 /* Stops what runs. */
 void job_free(struct job *j);
 
-/* A thread a rung.  Fails with ERR_INTERNAL. */
-int job_start_threads(struct job *j, struct err *err);
+/* A thread each for the heaviest rungs, at most max; the others are worked on by the thread
+ * that gives them pictures.  Fails with ERR_INTERNAL. */
+int job_start_threads(struct job *j, unsigned max, struct err *err);
 /* A picture of the source; waits for rungs that are behind. */
 int job_give(struct job *j, const struct AVFrame *frame, struct err *err);
 /* Hand on what is whole so far. */

@@ -4,6 +4,7 @@
  * so both ways give the same bytes because they are one way.
  */
 #include "media/av/ladder.h"
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
@@ -143,13 +144,23 @@ static int on_picture(void *arg, const AVFrame *frame, struct err *err)
 	return job_give(arg, frame, err);
 }
 
+/* More threads than cores only pass pictures from cache to cache. */
+static unsigned threads_of(const struct ladder_spec *s)
+{
+	cpu_set_t cores;
+
+	if (s->n_threads > 0)
+		return s->n_threads;
+	return sched_getaffinity(0, sizeof(cores), &cores) == 0 ? (unsigned)CPU_COUNT(&cores) : LADDER_MAX;
+}
+
 /* The head of the input is known. */
 static int begin(struct ladder *l, struct err *err)
 {
 	uint64_t limit_us = (uint64_t)l->spec.cpu_limit_s * 1000000;
 
 	l->job = job_new(&l->spec, &l->in, l->sink, l->arg);
-	if (l->spec.n_threads != 1 && job_start_threads(l->job, err) < 0)
+	if (l->spec.n_threads != 1 && job_start_threads(l->job, threads_of(&l->spec), err) < 0)
 		return -1;
 	if (!l->in.video.par)
 		return 0;

@@ -38,7 +38,8 @@ struct ladder_spec {
 	bool fmp4;			/* container of the input; output is TS for H.264 and HEVC, else
 					 * fMP4; always fMP4 beside Opus, which TS does not carry */
 	uint64_t max_pixels;
-	unsigned n_threads;		/* 0: a thread a rendition; 1: serial (same bytes) */
+	unsigned n_threads;		/* threads for the heaviest renditions, the others run beside
+					 * them; 0: as many as cores; 1: serial (same bytes) */
 	unsigned cpu_limit_s;		/* of decoding and of each rendition; 0: 20 */
 	const char *device;		/* "nvidia:0": on this GPU, as far as it can (media/av/gpu.h),
 					 * not bit-exact then; NULL: CPU.  Borrowed */

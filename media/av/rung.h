@@ -26,8 +26,8 @@ struct rung_hub {
  * One rendition in the making: rate conversion, scaling, encoding.  Rungs
  * form a tree: each scales from the next larger one (its parent) where that costs
  * no quality, else from the source, and hands its scaled pictures to its children
- * before it encodes them.  With a thread a rung every edge is a bounded queue;
- * without, it is a call; the bytes are the same, because each rung sees the same
+ * before it encodes them.  Before a rung with a thread of its own is a bounded queue;
+ * else it is a call; the bytes are the same, because each rung sees the same
  * pictures in the same order.
  */
 struct rung {

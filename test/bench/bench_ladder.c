@@ -368,7 +368,7 @@ static void bench_throughput(int n_rounds, unsigned n_workers)
 	       n_segments);
 }
 
-/* One segment alone: a thread a rendition against all in one thread. */
+/* One segment alone: as many threads as cores against all in one. */
 static void bench_latency(int n_pairs)
 {
 	double ratio[PAIRS_MAX], threads[PAIRS_MAX], m;
@@ -381,7 +381,7 @@ static void bench_latency(int n_pairs)
 		ratio[i] = threads[i] / transcode(s, 1);
 	}
 	m = median(ratio, n_pairs);
-	printf("one segment, a thread a rendition: n=%d median %.2f of the serial time (%.2f to "
+	printf("one segment, a thread a core: n=%d median %.2f of the serial time (%.2f to "
 	       "%.2f), %.0f ms\n", n_pairs, m, ratio[0], ratio[n_pairs - 1],
 	       median(threads, n_pairs));
 	printf("BENCH ladder_latency_ratio=%.3f ladder_latency_ratio_min=%.3f "
