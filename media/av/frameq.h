@@ -6,10 +6,10 @@
 /*
  * A bounded queue of pictures between two threads, one producer and one consumer.
  * A full queue makes the producer wait; closing it from either side wakes both.
- * Each picture of 1080p that waits is 3 MB; more than two make nothing faster that was
- * measured.
+ * Each picture of 1080p that waits is 3 MB; two instead of four cost 8 % more CPU time,
+ * eight bring nothing.
  */
-#define FRAMEQ_LEN 2
+#define FRAMEQ_LEN 4
 
 struct frameq;
 
