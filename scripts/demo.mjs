@@ -144,9 +144,7 @@ function statusLine(st, sinceS) {
 
 	return `${String(sinceS).padStart(4)} s  ${s.name}${more} ${s.state}${size}` +
 		`  segments ${t.segmentsIn}  renditions ${t.renditionsOut}  lost ${t.renditionsLost}` +
-		`  transcode ${ms(t.transcodeMsP50)}` +
-		// The node tells time / duration; people read "how many times faster".
-		(t.realtimeRatio > 0 ? `  ${(1 / t.realtimeRatio).toFixed(1)}x realtime` : '');
+		`  renditions after ${ms(t.segmentMsP50)}`;
 }
 
 // One line that renews itself on a terminal, a line a second elsewhere.
@@ -212,7 +210,7 @@ function summary(st) {
 	say(`segments in      ${t.segmentsIn}`);
 	say(`renditions out   ${t.renditionsOut}${perSegment ? `  (${perSegment} a segment)` : ''}`);
 	say(`renditions lost  ${t.renditionsLost + missing}`);
-	say(`transcode time   p50 ${ms(t.transcodeMsP50)}, p99 ${ms(t.transcodeMsP99)}`);
+	say(`after a segment  p50 ${ms(t.segmentMsP50)}, p99 ${ms(t.segmentMsP99)} until its renditions`);
 	if (t.segmentsIn === 0)
 		throw new Sorry('no segment came in');
 	if (t.renditionsOut === 0)
