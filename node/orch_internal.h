@@ -103,6 +103,8 @@ void segment_open(struct broadcaster_conn *bc, struct peer_channel *ch, const ui
 		  size_t len);
 void segment_free(struct segment_in *g);
 void segment_refuse(struct segment_in *g, enum refuse_code code, const char *reason);
+/* The same, of one whose sender broke a rule: work begun for it is left unpaid. */
+void segment_break(struct segment_in *g, enum refuse_code code, const char *reason);
 
 /*
  * orch_conduct.c: work begins before a segment is signed for only for those who have

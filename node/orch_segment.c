@@ -62,6 +62,12 @@ static void left_unpaid(struct segment_in *g)
 			 (unsigned long long)g->head.sequence);
 }
 
+void segment_break(struct segment_in *g, enum refuse_code code, const char *reason)
+{
+	left_unpaid(g);
+	segment_refuse(g, code, reason);
+}
+
 /* ---- results of the farm ---- */
 
 /* What follows belongs to rendition index, from offset on. */
@@ -287,8 +293,7 @@ static void on_trailer(struct segment_in *g, const uint8_t *data, size_t len)
 	struct err err;
 
 	if (msg_segment_trailer_unpack(&m, data, len, &err) < 0) {
-		left_unpaid(g);
-		segment_refuse(g, REFUSE_INVALID, err.msg);
+		segment_break(g, REFUSE_INVALID, err.msg);
 		return;
 	}
 	if (!g->s) {
@@ -297,8 +302,7 @@ static void on_trailer(struct segment_in *g, const uint8_t *data, size_t len)
 	}
 	code = check_trailer(g, &m, &err);
 	if (code) {
-		left_unpaid(g);
-		segment_refuse(g, code, err.msg);
+		segment_break(g, code, err.msg);
 		return;
 	}
 	g->is_signed = true;
@@ -319,7 +323,7 @@ static void on_segment_msg(void *arg, struct peer_channel *ch, uint16_t type,
 	if (type == MSG_SEGMENT_TRAILER && !g->is_signed)
 		on_trailer(g, data, len);
 	else if (type < 64)
-		segment_refuse(g, REFUSE_INVALID, "unexpected message inside a segment");
+		segment_break(g, REFUSE_INVALID, "unexpected message inside a segment");
 }
 
 static void on_segment_data(void *arg, struct peer_channel *ch, const uint8_t *data, size_t len)
@@ -327,7 +331,7 @@ static void on_segment_data(void *arg, struct peer_channel *ch, const uint8_t *d
 	struct segment_in *g = arg;
 
 	if (g->is_signed || farm_task_feed(g->task, data, len, NULL) < 0) {
-		segment_refuse(g, REFUSE_INVALID, "more bytes than a segment may have");
+		segment_break(g, REFUSE_INVALID, "more bytes than a segment may have");
 		return;
 	}
 	sha256_add(g->sha, data, len);

@@ -167,7 +167,7 @@ static void on_tick(uv_timer_t *timer)
 			struct segment_in *g = list_entry(m, struct segment_in, node);
 
 			if (!g->is_signed && now - g->header_ms > SEGMENT_MS_MAX + COLLECT_SLACK_MS)
-				segment_refuse(g, REFUSE_INVALID, "the segment does not end");
+				segment_break(g, REFUSE_INVALID, "the segment does not end");
 		}
 	}
 }

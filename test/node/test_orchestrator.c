@@ -1017,6 +1017,21 @@ static void trailer_that_does_not_hold_ends_the_early_start_too(void **state)
 	world_free(w);
 }
 
+static void segment_that_never_ends_is_left_unpaid(void **state)
+{
+	struct world *w = world_new();
+	struct talk *s = session(w), *t = header(w, s, 1);
+
+	(void)state;
+	assert_true(task_is_early(w, 1));
+	warp(&w->loop, 77000);
+	assert_refused(t, REFUSE_INVALID);
+	s = session(w);
+	header(w, s, 2);
+	assert_false(task_is_early(w, 1));
+	world_free(w);
+}
+
 static void trust_is_dearer_each_time(void **state)
 {
 	struct conduct *c = conduct_new();
@@ -1354,6 +1369,7 @@ int main(void)
 		cmocka_unit_test(the_next_one_begins_early_when_the_one_before_is_signed),
 		cmocka_unit_test(who_leaves_work_unsigned_waits_for_the_trailer),
 		cmocka_unit_test(trailer_that_does_not_hold_ends_the_early_start_too),
+		cmocka_unit_test(segment_that_never_ends_is_left_unpaid),
 		cmocka_unit_test(trust_is_dearer_each_time),
 		cmocka_unit_test(renditions_take_turns_and_begin_again),
 		cmocka_unit_test(transcoder_is_given_to_the_farm),
