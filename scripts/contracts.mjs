@@ -1,0 +1,141 @@
+#!/usr/bin/env node
+// Compiles eth/contracts with npm's solc into build/contracts/NAME.json: abi, bytecode,
+// deployedBytecode, and a hash of all that went in, by which an unchanged contract is left
+// alone.  Contracts are compiled in parallel, one standard-json run each.
+//   contracts.mjs [--out DIR] [NAME ...]
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync, existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker, isMainThread, parentPort } from 'node:worker_threads'
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const source_dir = join(root, 'eth/contracts')
+const settings = {
+	optimizer: { enabled: true, runs: 200 },
+	viaIR: true,
+	evmVersion: 'cancun',
+	metadata: { bytecodeHash: 'none' },
+	outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+}
+
+// Where an import lies on disk; null if it is none of ours and none of OpenZeppelin's.
+function path_of(name) {
+	if (name.startsWith('@openzeppelin/')) return join(root, 'node_modules', name)
+	return name.startsWith('eth/contracts/') ? join(root, name) : null
+}
+
+// All sources that `name` needs, itself included: { name: { content } }.
+function gather(name, sources = {}) {
+	if (sources[name]) return sources
+	const path = path_of(name)
+	if (!path || !existsSync(path)) throw new Error(`${name}: no such source`)
+	const content = readFileSync(path, 'utf8')
+	sources[name] = { content }
+	for (const m of content.matchAll(/^\s*import\s[^;]*?["']([^"']+)["']/gm)) {
+		const to = m[1].startsWith('.') ? join(dirname(name), m[1]) : m[1]
+		gather(to, sources)
+	}
+	return sources
+}
+
+function compile_one(solc, task) {
+	const input = { language: 'Solidity', sources: gather(task.source), settings }
+	const output = JSON.parse(solc.compile(JSON.stringify(input)))
+	const messages = (output.errors ?? []).filter(e => !e.sourceLocation?.file.startsWith('@openzeppelin/'))
+	const contract = output.contracts?.[task.source]?.[task.name]
+	return {
+		name: task.name,
+		log: messages.map(e => e.formattedMessage).join('\n'),
+		failed: messages.some(e => e.severity === 'error') || !contract,
+		artifact: contract && {
+			contractName: task.name,
+			input: task.hash,
+			abi: contract.abi,
+			bytecode: { object: `0x${contract.evm.bytecode.object}` },
+			deployedBytecode: { object: `0x${contract.evm.deployedBytecode.object}` },
+		},
+	}
+}
+
+function run_worker() {
+	const solc = createRequire(import.meta.url)('solc')
+	parentPort.on('message', task => {
+		try {
+			parentPort.postMessage(compile_one(solc, task))
+		} catch (e) {
+			parentPort.postMessage({ name: task.name, log: e.message, failed: true })
+		}
+	})
+	parentPort.postMessage(null)
+}
+
+// The hash of everything that a contract is made from, the compiler and its settings too.
+function input_hash(source) {
+	const solc_version = JSON.parse(readFileSync(join(root, 'node_modules/solc/package.json'))).version
+	const h = createHash('sha256').update(JSON.stringify({ solc_version, settings }))
+	for (const [name, { content }] of Object.entries(gather(source)).sort()) h.update(name).update('\0').update(content)
+	return h.digest('hex')
+}
+
+function is_fresh(out, task) {
+	const path = join(out, `${task.name}.json`)
+	return existsSync(path) && JSON.parse(readFileSync(path)).input === task.hash
+}
+
+// EIP-170: what is larger cannot be deployed anywhere but on a devnet that looks away.
+const SIZE_MAX = 24576
+function write_artifact(out, artifact) {
+	const size = (artifact.deployedBytecode.object.length - 2) / 2
+	const path = join(out, `${artifact.contractName}.json`)
+	writeFileSync(`${path}.tmp`, JSON.stringify(artifact))
+	renameSync(`${path}.tmp`, path)
+	console.log(`${artifact.contractName}: ${size} bytes`)
+	if (size > SIZE_MAX) {
+		console.error(`${artifact.contractName}: ${size} bytes of code, the chain takes ${SIZE_MAX}`)
+		return false
+	}
+	return true
+}
+
+async function compile_all(out, tasks) {
+	let ok = true
+	await Promise.all(Array.from({ length: Math.min(availableParallelism(), tasks.length) }, () =>
+		new Promise((done, fail) => {
+			const worker = new Worker(fileURLToPath(import.meta.url))
+			worker.on('error', fail)
+			worker.on('message', answer => {
+				if (answer) {
+					if (answer.log) console.error(answer.log)
+					if (answer.failed) ok = false
+					else ok = write_artifact(out, answer.artifact) && ok
+				}
+				const task = tasks.shift()
+				if (task) worker.postMessage(task)
+				else worker.terminate().then(done)
+			})
+		})))
+	return ok
+}
+
+// Our sources whose file is named for the contract in it: interfaces and libraries come along.
+function all_names() {
+	return readdirSync(source_dir).filter(f => f.endsWith('.sol')).map(f => f.slice(0, -4))
+}
+
+async function main(args) {
+	let out = join(root, 'build/contracts')
+	if (args[0] === '--out') out = resolve(args.splice(0, 2)[1])
+	mkdirSync(out, { recursive: true })
+	const tasks = (args.length ? args : all_names())
+		.map(name => ({ name, source: `eth/contracts/${name}.sol` }))
+		.map(t => ({ ...t, hash: input_hash(t.source) }))
+		.filter(t => !is_fresh(out, t))
+		.sort((a, b) => Object.keys(gather(b.source)).length - Object.keys(gather(a.source)).length)
+	return await compile_all(out, tasks)
+}
+
+if (isMainThread) process.exitCode = await main(process.argv.slice(2)) ? 0 : 1
+else run_worker()
