@@ -169,7 +169,9 @@ interface IJobsManager {
     function voidUnsealed(ClaimRef calldata ref) external;
 
     // ---- the Verifier ----
-    /// verdicts: two bits a segment, lowest first (docs/contracts.md 6).
+    /// verdicts: two bits a segment, lowest first (docs/contracts.md 6).  isFinal false: PASS on all
+    /// segments counts at once, anything else waits for the call with isFinal.  An overturned PASS
+    /// comes with isFinal as well.  Ignored, never refused, for a claim that is no longer pending.
     function receiveVerdicts(ClaimRef calldata ref, uint256 batch, uint256 verdicts, uint256 count, bool isFinal) external;
     /// No verdict after all extensions.
     function receiveNoVerdict(ClaimRef calldata ref, uint256 batch, uint256 count) external;
