@@ -44,7 +44,8 @@ function gather(name, sources = {}) {
 function compile_one(solc, task) {
 	const input = { language: 'Solidity', sources: gather(task.source), settings }
 	const output = JSON.parse(solc.compile(JSON.stringify(input)))
-	const messages = (output.errors ?? []).filter(e => !e.sourceLocation?.file.startsWith('@openzeppelin/'))
+	const messages = (output.errors ?? [])
+		.filter(e => e.severity === 'error' || !e.sourceLocation?.file.startsWith('@openzeppelin/'))
 	const contract = output.contracts?.[task.source]?.[task.name]
 	return {
 		name: task.name,

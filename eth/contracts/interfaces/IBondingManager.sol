@@ -14,8 +14,8 @@ interface IBondingManager {
         uint32 fromRound;
         uint96 stake;        // all that is bonded to it
         uint64 price;        // wei a unit
-        uint20 rewardCut;    // PERC it keeps of rewards
-        uint20 feeShare;     // PERC of fees it gives to the vault
+        uint24 rewardCut;    // PERC it keeps of rewards
+        uint24 feeShare;     // PERC of fees it gives to the vault
         bool inPool;
     }
 
@@ -25,8 +25,8 @@ interface IBondingManager {
         uint96 stake;            // now, with the pending part
         uint96 selfStake;
         uint64 price;            // next round's
-        uint20 rewardCut;
-        uint20 feeShare;
+        uint24 rewardCut;
+        uint24 feeShare;
         bool registered;
         bool inPool;             // next round
         bool active;             // this round
