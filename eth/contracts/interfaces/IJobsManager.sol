@@ -173,8 +173,9 @@ interface IJobsManager {
     /// segments counts at once, anything else waits for the call with isFinal.  An overturned PASS
     /// comes with isFinal as well.  Ignored, never refused, for a claim that is no longer pending.
     function receiveVerdicts(ClaimRef calldata ref, uint256 batch, uint256 verdicts, uint256 count, bool isFinal) external;
-    /// No verdict after all extensions.
-    function receiveNoVerdict(ClaimRef calldata ref, uint256 batch, uint256 count) external;
+    /// No verdict after all extensions.  ETH that comes with it (fees nobody earned) goes back to
+    /// the job's escrow.
+    function receiveNoVerdict(ClaimRef calldata ref, uint256 batch, uint256 count) external payable;
 
     // ---- views ----
     function getJob(uint256 jobId) external view returns (Job memory);

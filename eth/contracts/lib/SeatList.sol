@@ -49,7 +49,7 @@ library SeatList {
     }
 
     /// index < countAt(blockNumber)
-    function at(List storage self, uint256 index, uint256 blockNumber) internal view returns (Slot memory slot) {
+    function slotAt(List storage self, uint256 index, uint256 blockNumber) internal view returns (Slot memory slot) {
         slot = self.slots[index];
         if (slot.since > blockNumber) slot = _before(self.past[index], blockNumber);
     }
