@@ -3,27 +3,22 @@ pragma solidity ^0.8.28;
 
 import {Proxy} from "@openzeppelin/contracts/proxy/Proxy.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {IBondingManager} from "./interfaces/IBondingManager.sol";
 import {IController} from "./interfaces/IController.sol";
 import {IJobsManager} from "./interfaces/IJobsManager.sol";
 import {IRoundsManager} from "./interfaces/IRoundsManager.sol";
 import {IVerifier} from "./interfaces/IVerifier.sol";
-import {SeatList} from "./lib/SeatList.sol";
+import {IVerifierSeats} from "./interfaces/IVerifierSeats.sol";
+import {Perc} from "./lib/Perc.sol";
+import {Typed} from "./lib/Typed.sol";
 import {VerifierBase} from "./VerifierBase.sol";
 import {VerifierExtension} from "./VerifierExtension.sol";
 
 /// Judges challenged segments by drawn verifiers with LPT at stake.  Rules: docs/contracts.md 6.
-/// Here are seats and what a batch needs from its request to its verdict; appeals, plants, views and
-/// parameters are in the extension, to which all other calls (IVerifierSeats) are delegated: the two
-/// together are larger than a contract may be.
-contract Verifier is IVerifier, VerifierBase, Proxy, ReentrancyGuardTransient {
-    using SafeERC20 for IERC20;
-    using SeatList for SeatList.List;
-
-    bytes32 private constant STORED_TYPEHASH =
-        keccak256("Stored(uint256 jobId,address transcoder,uint32 claimId,bytes32 work)");
+/// Here are the parameters and what a batch needs from its request to its verdict; seats, appeals,
+/// plants and views are in the extension, to which all other calls are delegated: the two together
+/// are larger than a contract may be.
+contract Verifier is IVerifier, VerifierBase, Proxy {
     uint256 private constant EXTENSIONS_MAX = 3;
     uint256 private constant STATEMENT_SIZE = 67;
 
@@ -40,6 +35,15 @@ contract Verifier is IVerifier, VerifierBase, Proxy, ReentrancyGuardTransient {
         _extension = address(
             new VerifierExtension(controller_, bondingManager_, jobsManager_, roundsManager_, token_, treasury_)
         );
+    }
+
+    function initialize(Parameters calldata p) external initializer {
+        _setParameters(p);
+    }
+
+    /// ETH comes with a batch, from JobsManager, and in no other way.
+    receive() external payable {
+        revert OnlyJobsManager(msg.sender);
     }
 
     function _implementation() internal view override returns (address) {
@@ -157,7 +161,8 @@ contract Verifier is IVerifier, VerifierBase, Proxy, ReentrancyGuardTransient {
         Bench memory b = _committee(r, 0);
         uint256 n = statements.length / STATEMENT_SIZE;
         if (n * STATEMENT_SIZE != statements.length) revert BadLength(statements.length, STATEMENT_SIZE);
-        bytes32 digest = _digest(keccak256(abi.encode(STORED_TYPEHASH, b.jobId, b.transcoder, b.claimId, b.work)));
+        bytes32 domain = Typed.domain(address(jobs));
+        bytes32 digest = Typed.stored(domain, b.jobId, b.transcoder, uint32(b.claimId), b.work);
         address[] memory owners = new address[](n);
         for (uint256 i = 0; i < n; i++) {
             bytes calldata one = statements[i * STATEMENT_SIZE:(i + 1) * STATEMENT_SIZE];
@@ -199,79 +204,95 @@ contract Verifier is IVerifier, VerifierBase, Proxy, ReentrancyGuardTransient {
         return false;
     }
 
-    // ---- seats ----
+    // ---- parameters ----
 
-    function joinSeats(uint256 n) external whenNotPaused {
-        uint256 stake = _params.seatStake;
-        if (n == 0) revert ZeroAmount();
-        for (uint256 i = 0; i < n; i++) _newSeat(stake);
-        token.safeTransferFrom(msg.sender, address(this), n * stake);
+    function parameters() external view returns (Parameters memory) {
+        return _params;
     }
 
-    function leaveSeats(uint256[] calldata seatIds) external whenNotPaused {
-        for (uint256 i = 0; i < seatIds.length; i++) {
-            Seat storage seat = _ownSeat(seatIds[i]);
-            if (seat.leftAt != 0) revert SeatAlreadyLeft(seatIds[i]);
-            _takeOut(seat, seatIds[i]);
-        }
+    function setSeatStake(uint256 amount) external onlyControllerOwner {
+        _params.seatStake = uint96(_checked("seatStake", amount, 1, type(uint96).max));
+        emit ParameterUpdate("seatStake");
     }
 
-    function topUpSeat(uint256 seatId, uint256 amount) external whenNotPaused {
-        Seat storage seat = _ownSeat(seatId);
-        uint256 stake = seat.stake + amount;
-        seat.stake = stake;
-        emit SeatToppedUp(msg.sender, seatId, amount, stake);
-        if (seat.leftAt != 0) {
-            if (stake < _params.seatStake) revert StakeBelowSeat(seatId, stake, _params.seatStake);
-            (seat.leftAt, seat.index) = (0, _list.add(msg.sender, seatId));
-            emit SeatReturned(msg.sender, seatId);
-        }
-        token.safeTransferFrom(msg.sender, address(this), amount);
+    function setSilenceAmount(uint256 amount) external onlyControllerOwner {
+        _params.silenceAmount = uint96(_checked("silenceAmount", amount, 0, type(uint96).max));
+        emit ParameterUpdate("silenceAmount");
     }
 
-    function withdrawSeats(uint256[] calldata seatIds) external {
-        uint256 delay = jobs.finality();
-        uint256 sum = 0;
-        for (uint256 i = 0; i < seatIds.length; i++) sum += _emptySeat(seatIds[i], delay);
-        token.safeTransfer(msg.sender, sum);
+    function setAppealBond(uint256 amount) external onlyControllerOwner {
+        _params.appealBond = uint96(_checked("appealBond", amount, 0, type(uint96).max));
+        emit ParameterUpdate("appealBond");
     }
 
-    function _newSeat(uint256 stake) private {
-        uint256 id = ++_seatsCreated;
-        _seats[id] = Seat(msg.sender, _list.add(msg.sender, id), 0, stake);
-        emit SeatJoined(msg.sender, id, stake);
+    function setOverturnedSlash(uint256 perc) external onlyControllerOwner {
+        _params.overturnedSlash = uint24(_checked("overturnedSlash", perc, 0, Perc.ONE));
+        emit ParameterUpdate("overturnedSlash");
     }
 
-    function _ownSeat(uint256 seatId) private view returns (Seat storage seat) {
-        seat = _seats[seatId];
-        if (seat.owner != msg.sender) revert NotSeatOwner(seatId, msg.sender);
+    function setShares(uint256 finderPerc, uint256 appellantPerc, uint256 juryPerc) external onlyControllerOwner {
+        _setShares(finderPerc, appellantPerc, juryPerc);
+        emit ParameterUpdate("shares");
     }
 
-    function _emptySeat(uint256 seatId, uint256 delay) private returns (uint256 stake) {
-        Seat storage seat = _ownSeat(seatId);
-        if (seat.leftAt == 0) revert SeatNotLeft(seatId);
-        if (block.number < seat.leftAt + delay) revert SeatNotFinal(seatId, seat.leftAt + delay);
-        stake = seat.stake;
-        seat.stake = 0;
-        emit SeatWithdrawn(msg.sender, seatId, stake);
+    function setPeriods(uint256 verdictBlocks, uint256 appealBlocks, uint256 juryBlocks)
+        external
+        onlyControllerOwner
+    {
+        _setPeriods(verdictBlocks, appealBlocks, juryBlocks);
+        uint256 total = jobs.finality();
+        if (total > bonding.slashablePeriod()) revert InvalidParameter("periods", total);
+        emit ParameterUpdate("periods");
     }
 
-    // ---- what is owed: pulled, so that no receiver can stop another ----
-
-    function withdrawFees(address payable account) external nonReentrant {
-        uint256 amount = _fees[account];
-        if (amount == 0) revert NothingOwed(account);
-        _fees[account] = 0;
-        emit FeesWithdrawn(account, amount);
-        (bool sent, ) = account.call{value: amount}("");
-        if (!sent) revert TransferFailed(account, amount);
+    function setCommittee(uint256 draws, uint256 quorum, uint256 extensionDraws) external onlyControllerOwner {
+        _setCommittee(draws, quorum, extensionDraws);
+        emit ParameterUpdate("committee");
     }
 
-    function withdrawTokens(address account) external {
-        uint256 amount = _tokens[account];
-        if (amount == 0) revert NothingOwed(account);
-        _tokens[account] = 0;
-        emit TokensWithdrawn(account, amount);
-        token.safeTransfer(account, amount);
+    function setJury(uint256 draws, uint256 quorum) external onlyControllerOwner {
+        _setJury(draws, quorum);
+        emit ParameterUpdate("jury");
+    }
+
+    /// By initialize: other managers may not be there yet, so the sum of periods is theirs to check.
+    function _setParameters(Parameters calldata p) internal {
+        _setShares(p.finderShare, p.appellantShare, p.juryShare);
+        _setPeriods(p.verdictPeriod, p.appealPeriod, p.juryPeriod);
+        _setCommittee(p.committee, p.quorum, p.extensionDraws);
+        _setJury(p.juryDraws, p.juryQuorum);
+        _params.overturnedSlash = uint24(_checked("overturnedSlash", p.overturnedSlash, 0, Perc.ONE));
+        _params.seatStake = uint96(_checked("seatStake", p.seatStake, 1, type(uint96).max));
+        (_params.silenceAmount, _params.appealBond) = (p.silenceAmount, p.appealBond);
+    }
+
+    function _setShares(uint256 finderPerc, uint256 appellantPerc, uint256 juryPerc) private {
+        _params.finderShare = uint24(_checked("finderShare", finderPerc, 0, Perc.ONE));
+        _params.appellantShare = uint24(_checked("appellantShare", appellantPerc, 0, Perc.ONE));
+        _params.juryShare = uint24(_checked("juryShare", juryPerc, 0, Perc.ONE));
+    }
+
+    function _setPeriods(uint256 verdictBlocks, uint256 appealBlocks, uint256 juryBlocks) private {
+        _params.verdictPeriod = uint32(_checked("verdictPeriod", verdictBlocks, 1, 10_000_000));
+        _params.appealPeriod = uint32(_checked("appealPeriod", appealBlocks, 1, 10_000_000));
+        _params.juryPeriod = uint32(_checked("juryPeriod", juryBlocks, 1, 10_000_000));
+    }
+
+    /// A majority of the committee, so that two verdicts of one committee cannot be had.  Draws of
+    /// all extensions have a bit each in Record.done.
+    function _setCommittee(uint256 draws, uint256 quorum, uint256 extensionDraws) private {
+        _params.committee = uint8(_checked("committee", draws, 1, 8));
+        _params.quorum = uint8(_checked("quorum", quorum, 1, draws));
+        _params.extensionDraws = uint8(_checked("extensionDraws", extensionDraws, 0, 8));
+    }
+
+    function _setJury(uint256 draws, uint256 quorum) private {
+        _params.juryDraws = uint8(_checked("juryDraws", draws, 1, 16));
+        _params.juryQuorum = uint8(_checked("juryQuorum", quorum, 1, draws));
+    }
+
+    function _checked(string memory param, uint256 value, uint256 min, uint256 max) private pure returns (uint256) {
+        if (value < min || value > max) revert InvalidParameter(param, value);
+        return value;
     }
 }

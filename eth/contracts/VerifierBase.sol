@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 pragma solidity ^0.8.28;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Manager} from "./Manager.sol";
 import {IBondingManager} from "./interfaces/IBondingManager.sol";
@@ -13,6 +11,7 @@ import {IVerifier} from "./interfaces/IVerifier.sol";
 import {IVerifierTypes} from "./interfaces/IVerifierTypes.sol";
 import {Perc} from "./lib/Perc.sol";
 import {SeatList} from "./lib/SeatList.sol";
+import {Typed} from "./lib/Typed.sol";
 
 /// What both halves of the Verifier share: the storage, who is drawn, what they say, and fines.
 ///
@@ -50,11 +49,6 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
         uint256 known;       // of them from earlier transactions
         uint256 bits;        // k's of the new ones
     }
-
-    bytes32 private constant DOMAIN_TYPEHASH =
-        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
-    bytes32 private constant VERDICT_TYPEHASH =
-        keccak256("Verdict(uint256 jobId,address transcoder,uint32 claimId,bytes32 work,bytes32 commitment)");
 
     uint256 internal constant FAIL = 1;
     uint256 internal constant UNAVAILABLE = 3;
@@ -189,14 +183,6 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
 
     // ---- signatures ----
 
-    /// Not cached: a chain may split.
-    function _digest(bytes32 structHash) internal view returns (bytes32) {
-        bytes32 domain = keccak256(
-            abi.encode(DOMAIN_TYPEHASH, keccak256("lpnode"), keccak256("1"), block.chainid, address(jobs))
-        );
-        return MessageHashUtils.toTypedDataHash(domain, structHash);
-    }
-
     /// Checks openings and adds them to what was heard.  done: k's that may answer no more.
     function _hear(Bench memory b, Heard memory heard, bytes calldata openings, uint256 done) internal view {
         uint256 n = openings.length / OPENING_SIZE;
@@ -225,13 +211,13 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
     {
         bytes32 commitment =
             keccak256(abi.encode(holder, answers, bytes32(opening[18:50]), bytes32(opening[50:82])));
-        return _digest(
-            keccak256(abi.encode(VERDICT_TYPEHASH, b.jobId, b.transcoder, b.claimId, b.work, commitment))
+        return Typed.verdict(
+            Typed.domain(address(jobs)), b.jobId, b.transcoder, uint32(b.claimId), b.work, commitment
         );
     }
 
     function _checkSigner(uint256 k, address holder, bytes32 digest, bytes calldata signature) internal pure {
-        (address signer, , ) = ECDSA.tryRecoverCalldata(digest, signature);
+        address signer = Typed.signer(digest, signature);
         if (signer == address(0) || signer != holder) revert BadSigner(k, signer, holder);
     }
 
