@@ -41,6 +41,15 @@ function gather(name, sources = {}) {
 	return sources
 }
 
+// The ABI of a contract and of its interface, once each.
+function whole_abi(output, { name }, abi) {
+	const inherited = output.contracts[`eth/contracts/interfaces/I${name}.sol`]?.[`I${name}`]?.abi ?? []
+	const types = list => list.map(i => i.components ? [i.type, types(i.components)] : i.type)
+	const key = f => JSON.stringify([f.type, f.name, types(f.inputs ?? [])])
+	const own = new Set(abi.map(key))
+	return [...abi, ...inherited.filter(f => !own.has(key(f)))]
+}
+
 function compile_one(solc, task) {
 	const input = { language: 'Solidity', sources: gather(task.source), settings }
 	const output = JSON.parse(solc.compile(JSON.stringify(input)))
@@ -54,7 +63,7 @@ function compile_one(solc, task) {
 		artifact: contract && {
 			contractName: task.name,
 			input: task.hash,
-			abi: contract.abi,
+			abi: whole_abi(output, task, contract.abi),
 			bytecode: { object: `0x${contract.evm.bytecode.object}` },
 			deployedBytecode: { object: `0x${contract.evm.deployedBytecode.object}` },
 		},
