@@ -160,8 +160,6 @@ interface IBondingRest is IBondingTypes {
     function getDelegatorUnbondingLock(address delegator, uint256 unbondingLockId) external view returns (uint256 amount, uint256 withdrawRound);
     /// amount is what it would pay now.  destination 0: an unbonding lock.
     function getLock(address delegator, uint256 unbondingLockId) external view returns (uint256 amount, uint256 withdrawRound, uint256 slashableUntil, address delegate, address destination);
-    /// To whom it is bonded now, pending or not; 0 for nobody.
-    function delegateOf(address delegator) external view returns (address);
     function isValidUnbondingLock(address delegator, uint256 unbondingLockId) external view returns (bool);
     function getTranscoderPoolSize() external view returns (uint256);
     function getTranscoderPoolMaxSize() external view returns (uint256);
