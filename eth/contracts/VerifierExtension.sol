@@ -290,6 +290,7 @@ contract VerifierExtension is VerifierBase, ReentrancyGuardTransient {
         bytes calldata proof
     ) external payable onlyJobs {
         (bytes32 salt, PlantedBatch[] memory batches) = abi.decode(proof, (bytes32, PlantedBatch[]));
+        if (batches.length == 0) revert PlantNotShown();
         uint256[] memory passed = new uint256[](32 * batches.length);
         address[] memory failed = new address[](32 * batches.length);
         uint256 nPassed = 0;
