@@ -3,6 +3,8 @@
 // deployedBytecode, and a hash of all that went in, by which an unchanged contract is left
 // alone.  Contracts are compiled in parallel, one standard-json run each.  What only tests
 // deploy (test/contracts/sol) goes to build/contracts/test.
+// A contract that has an interface INAME shows all of that, though a part of it be elsewhere
+// (JobsManager, Verifier).
 //   contracts.mjs [--out DIR] [NAME ...]
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync, existsSync } from 'node:fs'
@@ -43,6 +45,16 @@ function gather(name, sources = {}) {
 	return sources
 }
 
+// The ABI of a contract and of its interfaces, once each.
+function whole_abi(output, { name }, abi) {
+	const interfaces = [`I${name}`, `I${name}Seats`]
+	const inherited = interfaces.flatMap(i => output.contracts[`eth/contracts/interfaces/${i}.sol`]?.[i]?.abi ?? [])
+	const types = list => list.map(i => i.components ? [i.type, types(i.components)] : i.type)
+	const key = f => JSON.stringify([f.type, f.name, types(f.inputs ?? [])])
+	const own = new Set(abi.map(key))
+	return [...abi, ...inherited.filter(f => !own.has(key(f)))]
+}
+
 function compile_one(solc, task) {
 	const input = { language: 'Solidity', sources: gather(task.source), settings }
 	const output = JSON.parse(solc.compile(JSON.stringify(input)))
@@ -57,7 +69,7 @@ function compile_one(solc, task) {
 		artifact: contract && {
 			contractName: task.name,
 			input: task.hash,
-			abi: contract.abi,
+			abi: whole_abi(output, task, contract.abi),
 			bytecode: { object: `0x${contract.evm.bytecode.object}` },
 			deployedBytecode: { object: `0x${contract.evm.deployedBytecode.object}` },
 		},
