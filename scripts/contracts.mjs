@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Compiles eth/contracts with npm's solc into build/contracts/NAME.json: abi, bytecode,
 // deployedBytecode, and a hash of all that went in, by which an unchanged contract is left
-// alone.  Contracts are compiled in parallel, one standard-json run each.
+// alone.  Contracts are compiled in parallel, one standard-json run each.  What only tests
+// deploy (test/contracts/sol) goes to build/contracts/test.
 //   contracts.mjs [--out DIR] [NAME ...]
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync, existsSync } from 'node:fs'
@@ -12,7 +13,8 @@ import { fileURLToPath } from 'node:url'
 import { Worker, isMainThread, parentPort } from 'node:worker_threads'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
-const source_dir = join(root, 'eth/contracts')
+const source_dir = 'eth/contracts'
+const test_source_dir = 'test/contracts/sol'
 const settings = {
 	optimizer: { enabled: true, runs: 200 },
 	viaIR: true,
@@ -24,7 +26,7 @@ const settings = {
 // Where an import lies on disk; null if it is none of ours and none of OpenZeppelin's.
 function path_of(name) {
 	if (name.startsWith('@openzeppelin/')) return join(root, 'node_modules', name)
-	return name.startsWith('eth/contracts/') ? join(root, name) : null
+	return [source_dir, test_source_dir].some(d => name.startsWith(`${d}/`)) ? join(root, name) : null
 }
 
 // All sources that `name` needs, itself included: { name: { content } }.
@@ -58,6 +60,7 @@ function compile_one(solc, task) {
 	const contract = output.contracts?.[task.source]?.[task.name]
 	return {
 		name: task.name,
+		out: task.out,
 		log: messages.map(e => e.formattedMessage).join('\n'),
 		failed: messages.some(e => e.severity === 'error') || !contract,
 		artifact: contract && {
@@ -90,15 +93,19 @@ function input_hash(source) {
 	return h.digest('hex')
 }
 
-function is_fresh(out, task) {
-	const path = join(out, `${task.name}.json`)
-	return existsSync(path) && JSON.parse(readFileSync(path)).input === task.hash
-}
-
 // EIP-170: what is larger cannot be deployed anywhere but on a devnet that looks away.
 const SIZE_MAX = 24576
-function write_artifact(out, artifact) {
-	const size = (artifact.deployedBytecode.object.length - 2) / 2
+const size_of = artifact => (artifact.deployedBytecode.object.length - 2) / 2
+
+function is_fresh(task) {
+	const path = join(task.out, `${task.name}.json`)
+	if (!existsSync(path)) return false
+	const artifact = JSON.parse(readFileSync(path))
+	return artifact.input === task.hash && size_of(artifact) <= SIZE_MAX
+}
+
+function write_artifact({ out, artifact }) {
+	const size = size_of(artifact)
 	const path = join(out, `${artifact.contractName}.json`)
 	writeFileSync(`${path}.tmp`, JSON.stringify(artifact))
 	renameSync(`${path}.tmp`, path)
@@ -110,7 +117,7 @@ function write_artifact(out, artifact) {
 	return true
 }
 
-async function compile_all(out, tasks) {
+async function compile_all(tasks) {
 	let ok = true
 	await Promise.all(Array.from({ length: Math.min(availableParallelism(), tasks.length) }, () =>
 		new Promise((done, fail) => {
@@ -120,7 +127,7 @@ async function compile_all(out, tasks) {
 				if (answer) {
 					if (answer.log) console.error(answer.log)
 					if (answer.failed) ok = false
-					else ok = write_artifact(out, answer.artifact) && ok
+					else ok = write_artifact(answer) && ok
 				}
 				const task = tasks.shift()
 				if (task) worker.postMessage(task)
@@ -132,19 +139,25 @@ async function compile_all(out, tasks) {
 
 // Our sources whose file is named for the contract in it: interfaces and libraries come along.
 function all_names() {
-	return readdirSync(source_dir).filter(f => f.endsWith('.sol')).map(f => f.slice(0, -4))
+	return [source_dir, test_source_dir].flatMap(d => readdirSync(join(root, d)))
+		.filter(f => f.endsWith('.sol')).map(f => f.slice(0, -4))
+}
+
+function task_of(name, out) {
+	const for_tests = existsSync(join(root, test_source_dir, `${name}.sol`))
+	const source = `${for_tests ? test_source_dir : source_dir}/${name}.sol`
+	return { name, source, out: for_tests ? join(out, 'test') : out, hash: input_hash(source) }
 }
 
 async function main(args) {
 	let out = join(root, 'build/contracts')
 	if (args[0] === '--out') out = resolve(args.splice(0, 2)[1])
-	mkdirSync(out, { recursive: true })
+	mkdirSync(join(out, 'test'), { recursive: true })
 	const tasks = (args.length ? args : all_names())
-		.map(name => ({ name, source: `eth/contracts/${name}.sol` }))
-		.map(t => ({ ...t, hash: input_hash(t.source) }))
-		.filter(t => !is_fresh(out, t))
+		.map(name => task_of(name, out))
+		.filter(t => !is_fresh(t))
 		.sort((a, b) => Object.keys(gather(b.source)).length - Object.keys(gather(a.source)).length)
-	return await compile_all(out, tasks)
+	return await compile_all(tasks)
 }
 
 if (isMainThread) process.exitCode = await main(process.argv.slice(2)) ? 0 : 1

@@ -61,6 +61,7 @@ export class Chain {
 		const network = Network.from(CHAIN_ID)
 		this.pid = pid
 		this.url = url
+		this.explain = data => data	// what a revert's bytes mean: who knows the ABIs sets it
 		// No cache and no batches: both answer late, one of them with what was true before.
 		this.provider = new JsonRpcProvider(new FetchRequest(url), network,
 			{ staticNetwork: network, cacheTimeout: -1, batchMaxCount: 1, pollingInterval: 50 })
@@ -109,10 +110,12 @@ export class Chain {
 		}
 		if (call.to?.getAddress) call.to = await call.to.getAddress()
 		await this.#would_do(call)
+		// Of no interest but to who computes a new contract's address from it.
+		const nonce = call.to ? 0 : Number(await this.rpc('eth_getTransactionCount', from, 'latest'))
 		const hash = await this.rpc('eth_sendTransaction', call)
 		return new TransactionResponse({
 			hash, from, to: call.to, data: call.data, value: BigInt(call.value), gasLimit: BigInt(call.gas),
-			gasPrice: 0n, chainId: BigInt(CHAIN_ID), type: 0, nonce: 0, index: 0,
+			gasPrice: 0n, chainId: BigInt(CHAIN_ID), type: 0, nonce, index: 0,
 			blockNumber: null, blockHash: null, signature: null, accessList: null,
 		}, this.provider)
 	}
@@ -121,7 +124,9 @@ export class Chain {
 		try {
 			await this.rpc('eth_call', call, 'pending')
 		} catch (e) {
-			throw new Reverted(revert_data(e) ?? '0x', e.shortMessage ?? e.message)
+			const data = revert_data(e)
+			if (data === null) throw e
+			throw new Reverted(data, `reverted: ${this.explain(data)}`)
 		}
 	}
 

@@ -7,11 +7,12 @@ import { root } from './anvil.mjs'
 const artifact_dir = process.env.CONTRACTS || join(root, 'build/contracts')
 const artifacts = new Map()
 
-/* build/contracts/NAME.json with its Interface; null if it was not compiled. */
+/* build/contracts/NAME.json, or what tests have there, with its Interface; null if it was not
+ * compiled. */
 export function artifact(name) {
 	if (!artifacts.has(name)) {
-		const path = join(artifact_dir, `${name}.json`)
-		if (!existsSync(path)) return null
+		const path = [artifact_dir, join(artifact_dir, 'test')].map(d => join(d, `${name}.json`)).find(existsSync)
+		if (!path) return null
 		const a = JSON.parse(readFileSync(path))
 		artifacts.set(name, { ...a, interface: new Interface(a.abi) })
 	}
@@ -19,7 +20,8 @@ export function artifact(name) {
 }
 
 export function artifact_names() {
-	return readdirSync(artifact_dir).filter(f => f.endsWith('.json')).map(f => f.slice(0, -5))
+	return [artifact_dir, join(artifact_dir, 'test')].filter(existsSync).flatMap(d => readdirSync(d))
+		.filter(f => f.endsWith('.json')).map(f => f.slice(0, -5))
 }
 
 export function plan() {

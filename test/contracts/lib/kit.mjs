@@ -57,6 +57,12 @@ export function decode_error(data, contract) {
 	return found ? { name: found.fragment.name, args: [...found.interface.decodeErrorResult(found.fragment, data)] } : null
 }
 
+function explain(data) {
+	if (data === '0x') return 'without data'
+	const e = decode_error(data)
+	return e ? `${e.name}(${e.args.join(', ')})` : data
+}
+
 /* Values as they compare: numbers as BigInt, addresses in lower case, contracts and accounts by
  * their address, structs as lists. */
 function plain(v) {
@@ -186,10 +192,11 @@ export class Kit {
 export async function start({ accounts = 10, anvil = [], deploy: wanted = true, ...rest } = {}) {
 	const chain = await start_chain(anvil)
 	try {
+		chain.explain = explain
 		const funded = await chain.accounts(accounts)
 		const sys = wanted ? await deploy(chain, rest) : { deployer: chain.account('deployer'), skipped: [] }
 		if (!wanted) await chain.fund(sys.deployer.address, 10n ** 22n)
-		for (const line of sys.skipped) console.log(`# left out: ${line}`)
+		for (const line of rest.only ? [] : sys.skipped) console.log(`# left out: ${line}`)
 		const kit = new Kit(chain, sys, funded)
 		await kit.keep()
 		return kit
@@ -205,6 +212,43 @@ export async function create(kit, name, args = [], by = kit.deployer) {
 	const contract = await new ContractFactory(a.abi, a.bytecode.object ?? a.bytecode, by).deploy(...args)
 	await contract.deploymentTransaction().wait()
 	return contract
+}
+
+/* A contract that answers what it is told to (test/contracts/sol/Stub.sol), in place of what is
+ * at `address` or, without one, at an address of its own. */
+export class Stub {
+	static async at(kit, address) {
+		const stub = new Stub()
+		stub.contract = await create(kit, 'Stub')
+		if (address) {
+			await kit.chain.rpc('anvil_setCode', address, await kit.chain.rpc('eth_getCode', stub.contract.target, 'latest'))
+			stub.contract = stub.contract.attach(address)
+		}
+		stub.target = stub.contract.target
+		return stub
+	}
+
+	/* 'function f(uint256) view returns (uint256)' answers `values` from now on; with args only
+	 * calls with them.  logged: not for views; calls leave events (see calls_of). */
+	answer(signature, values = [], { args, logged = false } = {}) {
+		const i = new Interface([signature])
+		const f = i.fragments[0]
+		const call = args ? i.encodeFunctionData(f, args) : f.selector
+		return run(this.contract.stubAnswer(call, i.encodeFunctionResult(f, values), false, logged))
+	}
+
+	/* It reverts with these bytes. */
+	fail(signature, data = '0x') {
+		return run(this.contract.stubAnswer(new Interface([signature]).fragments[0].selector, data, true, false))
+	}
+
+	/* Arguments (and .value) of logged calls in a receipt. */
+	calls_of(receipt, signature) {
+		const i = new Interface([signature])
+		return events_of(receipt, this.contract, 'Called')
+			.filter(c => c.data.startsWith(i.fragments[0].selector))
+			.map(c => Object.assign([...i.decodeFunctionData(i.fragments[0], c.data)], { value: c.value }))
+	}
 }
 
 /* A number as 32 bytes: what stands for a hash in tests. */
