@@ -54,6 +54,26 @@ class Impostor extends BaseWallet {
 	connect() { return this }
 }
 
+/* A transaction's receipt comes with the answer to its sending: asked for later, it is there
+ * already.  (ethers, told that there is none yet, waits for one more block: for ever, when this
+ * block was mined meanwhile.) */
+class Provider extends JsonRpcProvider {
+	#receipts = new Map()
+
+	async send(method, params) {
+		const known = method === 'eth_getTransactionReceipt' && this.#receipts.get(params[0])
+		if (!known) return super.send(method, params)
+		this.#receipts.delete(params[0])
+		return known
+	}
+
+	async send_and_mine(call) {
+		const receipt = await super.send('eth_sendTransactionSync', [call])
+		this.#receipts.set(receipt.transactionHash, receipt)
+		return receipt
+	}
+}
+
 export class Chain {
 	#accounts = new Map()
 
@@ -63,7 +83,7 @@ export class Chain {
 		this.url = url
 		this.explain = data => data	// what a revert's bytes mean: who knows the ABIs sets it
 		// No cache and no batches: both answer late, one of them with what was true before.
-		this.provider = new JsonRpcProvider(new FetchRequest(url), network,
+		this.provider = new Provider(new FetchRequest(url), network,
 			{ staticNetwork: network, cacheTimeout: -1, batchMaxCount: 1, pollingInterval: 50 })
 	}
 
@@ -112,7 +132,7 @@ export class Chain {
 		await this.#would_do(call)
 		// Of no interest but to who computes a new contract's address from it.
 		const nonce = call.to ? 0 : Number(await this.rpc('eth_getTransactionCount', from, 'latest'))
-		const hash = await this.rpc('eth_sendTransaction', call)
+		const { transactionHash: hash } = await this.provider.send_and_mine(call)
 		return new TransactionResponse({
 			hash, from, to: call.to, data: call.data, value: BigInt(call.value), gasLimit: BigInt(call.gas),
 			gasPrice: 0n, chainId: BigInt(CHAIN_ID), type: 0, nonce, index: 0,
