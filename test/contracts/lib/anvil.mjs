@@ -113,6 +113,7 @@ export class Chain {
 		// Of no interest but to who computes a new contract's address from it.
 		const nonce = call.to ? 0 : Number(await this.rpc('eth_getTransactionCount', from, 'latest'))
 		const hash = await this.rpc('eth_sendTransaction', call)
+		await this.#mined(hash)
 		return new TransactionResponse({
 			hash, from, to: call.to, data: call.data, value: BigInt(call.value), gasLimit: BigInt(call.gas),
 			gasPrice: 0n, chainId: BigInt(CHAIN_ID), type: 0, nonce, index: 0,
@@ -128,6 +129,14 @@ export class Chain {
 			if (data === null) throw e
 			throw new Reverted(data, `reverted: ${this.explain(data)}`)
 		}
+	}
+
+	// wait() of ethers asks once and then with each new block: on a busy machine the only block
+	// may come between, and it would wait for ever.
+	async #mined(hash) {
+		for (const until = Date.now() + 60000; Date.now() < until; await sleep(2))
+			if (await this.rpc('eth_getTransactionReceipt', hash)) return
+		throw new Error(`${hash} was not mined in 60 s`)
 	}
 
 	/* n blocks, `seconds` apart. */
