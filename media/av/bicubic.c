@@ -12,7 +12,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <libavutil/cpu.h>
 #include <libswscale/swscale.h>
 #include "base/mem.h"
 #include "media/av/bicubic_avx2.h"
@@ -69,6 +68,14 @@ static int pos_or_last(const struct taps *t, int i)
 	return t->pos[i < t->n ? i : t->n - 1];
 }
 
+/* Weight j of result i, 0 beside those that there are. */
+static int16_t weight_at(const struct taps *t, int i, int j)
+{
+	if (i >= t->n || j < 0 || j >= t->size)
+		return 0;
+	return t->weight[(size_t)i * t->size + j];
+}
+
 /* Samples from the first of a lane's first result to the first of its last. */
 static int widest_lane(const struct taps *t)
 {
@@ -81,9 +88,9 @@ static int widest_lane(const struct taps *t)
 	return widest;
 }
 
-/* Shuffles and weights of one load of one lane, for results i and on, weights j and on. */
-static void lay_lane(const struct bicubic_across *h, const struct taps *t, int i, int j, int at,
-		     uint8_t *shuffle, uint8_t *weights)
+/* Shuffles and weights of one load of one lane: results i and on, weights j and on. */
+static void lay_lane(const struct bicubic_across *h, const struct taps *t, int i, int j,
+		     int at, uint8_t *shuffle, uint8_t *weights)
 {
 	int o, k, b;
 	int16_t w;
@@ -92,7 +99,7 @@ static void lay_lane(const struct bicubic_across *h, const struct taps *t, int i
 		b = pos_or_last(t, i + o) + j - at;
 		memcpy(shuffle + 4 * o, (uint8_t[]){ b, 0x80, b + 1, 0x80 }, 4);
 		for (k = 0; k < 2 * h->n_pairs; k++) {
-			w = i + o < t->n && j + k < t->size ? t->weight[(size_t)(i + o) * t->size + j + k] : 0;
+			w = weight_at(t, i + o, j + k);
 			memcpy(weights + VECTOR * (k / 2) + 4 * o + 2 * (k % 2), &w, 2);
 		}
 	}
@@ -144,27 +151,25 @@ static bool across_init(struct bicubic_across *h, int from, int to)
 	return n > 0;
 }
 
-static int32_t weight_at(const struct taps *t, int line, int sample)
+static int32_t weight_pair(const struct taps *t, int i, int j)
 {
-	int j = sample - t->pos[line];
+	uint32_t even = (uint16_t)weight_at(t, i, j), odd = (uint16_t)weight_at(t, i, j + 1);
 
-	return j >= 0 && j < t->size ? t->weight[(size_t)line * t->size + j] : 0;
+	return (int32_t)(even | odd << 16);
 }
 
 static void lay_down(struct down *d, const struct taps *t)
 {
 	size_t n = 0;
-	int i, k, even;
+	int i, k, first;
 
 	for (i = 0; i < t->n; i++) {
 		d->lines[i].first = t->pos[i] / 2;
 		d->lines[i].n = (t->pos[i] + t->size - 1) / 2 - d->lines[i].first + 1;
 		d->lines[i].weights = n;
-		for (k = 0; k < d->lines[i].n; k++) {
-			even = 2 * (d->lines[i].first + k);
-			d->weights[n++] = (weight_at(t, i, even) & 0xffff) |
-				(int32_t)((uint32_t)weight_at(t, i, even + 1) << 16);
-		}
+		first = 2 * d->lines[i].first - t->pos[i];	/* 0, or -1: a line too many */
+		for (k = 0; k < d->lines[i].n; k++)
+			d->weights[n++] = weight_pair(t, i, first + 2 * k);
 	}
 }
 
@@ -184,7 +189,8 @@ static bool down_init(struct down *d, int from, int to)
 
 /* ---- life ---- */
 
-static bool plane_init(struct plane *p, int src_width, int src_height, int width, int height)
+static bool plane_init(struct plane *p, int src_width, int src_height, int width,
+		       int height)
 {
 	p->src_height = src_height;
 	p->width = width;
@@ -209,7 +215,7 @@ static void plane_fini(struct plane *p)
 
 static bool can_run(void)
 {
-	return (av_get_cpu_flags() & AV_CPU_FLAG_AVX2) && swscale_version() >> 16 == SWSCALE_KNOWN;
+	return bicubic_avx2_is_there() && swscale_version() >> 16 == SWSCALE_KNOWN;
 }
 
 struct bicubic *bicubic_new(int src_width, int src_height, int width, int height)
@@ -252,8 +258,8 @@ static void make_pair(struct plane *p, int pair, const uint8_t *from, ptrdiff_t 
 			    2 * pair + 1 < p->src_height ? a + stride : a);
 }
 
-static void scale_plane(struct plane *p, uint8_t *to, ptrdiff_t to_stride, const uint8_t *from,
-			ptrdiff_t stride)
+static void scale_plane(struct plane *p, uint8_t *to, ptrdiff_t to_stride,
+			const uint8_t *from, ptrdiff_t stride)
 {
 	const struct down_line *l;
 	int y, k, next = 0;	/* pair rows before it are made, or not needed */

@@ -4,13 +4,13 @@
 
 /*
  * Bicubic scaling of yuv420p, the same bytes as swscale's with SWS_BICUBIC |
- * SWS_BITEXACT | SWS_ACCURATE_RND and about three times as fast.  Needs AVX2; whoever
+ * SWS_BITEXACT | SWS_ACCURATE_RND and about three times as fast (docs/performance.md).  Needs AVX2; whoever
  * gets none uses swscale.  One thread at a time.
  */
 struct bicubic;
 
 /* Sizes in luma samples.  NULL: this CPU, this version of swscale or these sizes are
- * left to swscale (less than 32 a side, or more than four times smaller). */
+ * left to swscale (less than 32 a side, or made more than 4.6 times narrower). */
 struct bicubic *bicubic_new(int src_width, int src_height, int width, int height);
 void bicubic_free(struct bicubic *b);
 

@@ -8,6 +8,7 @@
  */
 #include "media/av/bicubic_avx2.h"
 #include <string.h>
+#include <libavutil/cpu.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -28,7 +29,8 @@ struct sums {
 	__m256i a, b;
 };
 
-INLINE struct sums add_pair(struct sums s, __m256i a, __m256i b, __m256i shuffle, __m256i weights)
+INLINE struct sums add_pair(struct sums s, __m256i a, __m256i b, __m256i shuffle,
+			    __m256i weights)
 {
 	s.a = _mm256_add_epi32(s.a, _mm256_madd_epi16(_mm256_shuffle_epi8(a, shuffle), weights));
 	s.b = _mm256_add_epi32(s.b, _mm256_madd_epi16(_mm256_shuffle_epi8(b, shuffle), weights));
@@ -36,8 +38,8 @@ INLINE struct sums add_pair(struct sums s, __m256i a, __m256i b, __m256i shuffle
 }
 
 /* One load a lane and line, n_pairs pairs of weights. */
-INLINE struct sums add_load(struct sums s, const uint8_t *a, const uint8_t *b, const int32_t *at,
-			    const __m256i *t, const int n_pairs)
+INLINE struct sums add_load(struct sums s, const uint8_t *a, const uint8_t *b,
+			    const int32_t *at, const __m256i *t, const int n_pairs)
 {
 	const __m256i two = _mm256_set1_epi8(2);
 	__m256i va = load_lanes(a, at), vb = load_lanes(b, at), shuffle = t[0];
@@ -132,8 +134,8 @@ INLINE __m256i add_row(__m256i s, const int32_t *row, __m256i weights)
 	return _mm256_add_epi32(s, _mm256_madd_epi16(v, weights));
 }
 
-INLINE __m256i down8(const int32_t *const *rows, struct weights w, const int32_t *more, int x,
-		     const int n_rows)
+INLINE __m256i down8(const int32_t *const *rows, struct weights w, const int32_t *more,
+		     int x, const int n_rows)
 {
 	__m256i s = _mm256_set1_epi32(1 << 18);
 	int k;
@@ -152,8 +154,8 @@ INLINE __m256i down8(const int32_t *const *rows, struct weights w, const int32_t
 	return _mm256_srai_epi32(s, 19);
 }
 
-INLINE __m256i down32(const int32_t *const *rows, struct weights w, const int32_t *more, int x,
-		      const int n_rows)
+INLINE __m256i down32(const int32_t *const *rows, struct weights w, const int32_t *more,
+		      int x, const int n_rows)
 {
 	/* Packing works within lanes: put the fours back in order. */
 	const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
@@ -191,6 +193,29 @@ AVX2 void bicubic_avx2_down(uint8_t *to, int width, const int32_t *const *rows,
 	case 5: down(to, width, rows, weights, 5); break;
 	default: down(to, width, rows, weights, n_rows);
 	}
+}
+
+/* By libav's word, so that av_force_cpu_flags counts here, too. */
+bool bicubic_avx2_is_there(void)
+{
+	return av_get_cpu_flags() & AV_CPU_FLAG_AVX2;
+}
+
+#else
+
+bool bicubic_avx2_is_there(void)
+{
+	return false;
+}
+
+void bicubic_avx2_across(const struct bicubic_across *h, int32_t *to, const uint8_t *a,
+			 const uint8_t *b)
+{
+}
+
+void bicubic_avx2_down(uint8_t *to, int width, const int32_t *const *rows,
+		       const int32_t *weights, int n_rows)
+{
 }
 
 #endif

@@ -1,10 +1,10 @@
 #ifndef LP_MEDIA_AV_BICUBIC_AVX2_H
 #define LP_MEDIA_AV_BICUBIC_AVX2_H
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
- * The two inner loops of media/av/bicubic.c.  Only for CPUs with AVX2.
+ * The two inner loops of media/av/bicubic.c.  Only where bicubic_avx2_is_there.
  *
  * A "pair row" holds two neighbouring lines after the horizontal pass, their 15-bit
  * samples by turns, so that the vertical pass multiplies and adds two lines at once.
@@ -23,6 +23,8 @@ struct bicubic_across {
 	uint8_t *table;		/* owned; as many shuffles of 32 bytes, each followed by n_pairs
 				 * times 32 bytes of weights; aligned to 32 */
 };
+
+bool bicubic_avx2_is_there(void);
 
 /* Two lines into one pair row. */
 void bicubic_avx2_across(const struct bicubic_across *h, int32_t *to, const uint8_t *a,

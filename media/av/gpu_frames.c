@@ -194,7 +194,8 @@ static int make_source(struct gpu_scaler *s, const AVFrame *from)
 	return rc < 0 ? rc : s->av->init_str(s->in, NULL);
 }
 
-static AVFilterInOut *open_end(const struct gpu_filters *av, const char *name, AVFilterContext *filter)
+static AVFilterInOut *open_end(const struct gpu_filters *av, const char *name,
+			       AVFilterContext *filter)
 {
 	AVFilterInOut *e = av->inout_alloc();
 
