@@ -7,8 +7,8 @@
  *	-> s, se		(48 + payload + 16)
  *
  * The state is one block of locked memory, but for the copy of the last key used that
- * OpenSSL has in its context until noise_free wipes it.  A failed read is final: the handshake
- * hash no longer matches the peer's, so nothing after it could succeed.
+ * OpenSSL has in its context until noise_free wipes it.  A failed read is final: the
+ * handshake hash no longer matches the peer's, so nothing after it could succeed.
  *
  * Source: noiseprotocol.org, revision 34, sections 5 and 12.
  */
