@@ -1,7 +1,11 @@
 #!/usr/bin/env node
 // Compiles eth/contracts with npm's solc into build/contracts/NAME.json: abi, bytecode,
 // deployedBytecode, and a hash of all that went in, by which an unchanged contract is left
-// alone.  Contracts are compiled in parallel, one standard-json run each.
+// alone.  Contracts are compiled in parallel, in one standard-json run with those of ours that
+// they import (a manager with its second half).  What only tests deploy (test/contracts/sol)
+// goes to build/contracts/test.
+// A contract that has an interface INAME shows all of that, though a part of it be elsewhere
+// (JobsManager, Verifier).
 //   contracts.mjs [--out DIR] [NAME ...]
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync, existsSync } from 'node:fs'
@@ -12,19 +16,20 @@ import { fileURLToPath } from 'node:url'
 import { Worker, isMainThread, parentPort } from 'node:worker_threads'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
-const source_dir = join(root, 'eth/contracts')
+const source_dir = 'eth/contracts'
+const test_source_dir = 'test/contracts/sol'
 const settings = {
 	optimizer: { enabled: true, runs: 200 },
 	viaIR: true,
 	evmVersion: 'cancun',
 	metadata: { bytecodeHash: 'none' },
-	outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
 }
+const outputs = ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object']
 
 // Where an import lies on disk; null if it is none of ours and none of OpenZeppelin's.
 function path_of(name) {
 	if (name.startsWith('@openzeppelin/')) return join(root, 'node_modules', name)
-	return name.startsWith('eth/contracts/') ? join(root, name) : null
+	return [source_dir, test_source_dir].some(d => name.startsWith(`${d}/`)) ? join(root, name) : null
 }
 
 // All sources that `name` needs, itself included: { name: { content } }.
@@ -41,22 +46,43 @@ function gather(name, sources = {}) {
 	return sources
 }
 
-function compile_one(solc, task) {
-	const input = { language: 'Solidity', sources: gather(task.source), settings }
-	const output = JSON.parse(solc.compile(JSON.stringify(input)))
-	const messages = (output.errors ?? []).filter(e => !e.sourceLocation?.file.startsWith('@openzeppelin/'))
-	const contract = output.contracts?.[task.source]?.[task.name]
+// The ABI of a contract and of its interfaces, once each.
+function whole_abi(output, { name }, abi) {
+	const interfaces = [`I${name}`, `I${name}Seats`]
+	const inherited = interfaces.flatMap(i => output.contracts[`eth/contracts/interfaces/${i}.sol`]?.[i]?.abi ?? [])
+	const types = list => list.map(i => i.components ? [i.type, types(i.components)] : i.type)
+	const key = f => JSON.stringify([f.type, f.name, types(f.inputs ?? [])])
+	const own = new Set(abi.map(key))
+	return [...abi, ...inherited.filter(f => !own.has(key(f)))]
+}
+
+// What one of the run's contracts gave; its artifact is null if it is not there.
+function result_of(output, unit) {
+	const contract = output.contracts?.[unit.source]?.[unit.name]
 	return {
-		name: task.name,
-		log: messages.map(e => e.formattedMessage).join('\n'),
-		failed: messages.some(e => e.severity === 'error') || !contract,
-		artifact: contract && {
-			contractName: task.name,
-			input: task.hash,
-			abi: contract.abi,
+		...unit,
+		artifact: contract ? {
+			contractName: unit.name,
+			input: unit.hash,
+			abi: whole_abi(output, unit, contract.abi),
 			bytecode: { object: `0x${contract.evm.bytecode.object}` },
 			deployedBytecode: { object: `0x${contract.evm.deployedBytecode.object}` },
-		},
+		} : null,
+	}
+}
+
+// task: units of which the first imports the others.
+function compile_one(solc, task) {
+	const outputSelection = { '*': { '*': ['abi'] } }
+	for (const u of task) outputSelection[u.source] = { [u.name]: outputs }
+	const input = { language: 'Solidity', sources: gather(task[0].source), settings: { ...settings, outputSelection } }
+	const output = JSON.parse(solc.compile(JSON.stringify(input)))
+	const messages = (output.errors ?? [])
+		.filter(e => e.severity === 'error' || !e.sourceLocation?.file.startsWith('@openzeppelin/'))
+	return {
+		log: messages.map(e => e.formattedMessage).join('\n'),
+		failed: messages.some(e => e.severity === 'error'),
+		results: task.map(u => result_of(output, u)),
 	}
 }
 
@@ -66,7 +92,7 @@ function run_worker() {
 		try {
 			parentPort.postMessage(compile_one(solc, task))
 		} catch (e) {
-			parentPort.postMessage({ name: task.name, log: e.message, failed: true })
+			parentPort.postMessage({ log: `${task[0].name}: ${e.message}`, failed: true, results: [] })
 		}
 	})
 	parentPort.postMessage(null)
@@ -80,15 +106,23 @@ function input_hash(source) {
 	return h.digest('hex')
 }
 
-function is_fresh(out, task) {
-	const path = join(out, `${task.name}.json`)
-	return existsSync(path) && JSON.parse(readFileSync(path)).input === task.hash
-}
-
 // EIP-170: what is larger cannot be deployed anywhere but on a devnet that looks away.
 const SIZE_MAX = 24576
-function write_artifact(out, artifact) {
-	const size = (artifact.deployedBytecode.object.length - 2) / 2
+const size_of = artifact => (artifact.deployedBytecode.object.length - 2) / 2
+
+function is_fresh(unit) {
+	const path = join(unit.out, `${unit.name}.json`)
+	if (!existsSync(path)) return false
+	const artifact = JSON.parse(readFileSync(path))
+	return artifact.input === unit.hash && size_of(artifact) <= SIZE_MAX
+}
+
+function write_artifact({ name, source, out, artifact }) {
+	if (!artifact) {
+		console.error(`${source} has no contract ${name}`)
+		return false
+	}
+	const size = size_of(artifact)
 	const path = join(out, `${artifact.contractName}.json`)
 	writeFileSync(`${path}.tmp`, JSON.stringify(artifact))
 	renameSync(`${path}.tmp`, path)
@@ -100,7 +134,7 @@ function write_artifact(out, artifact) {
 	return true
 }
 
-async function compile_all(out, tasks) {
+async function compile_all(tasks) {
 	let ok = true
 	await Promise.all(Array.from({ length: Math.min(availableParallelism(), tasks.length) }, () =>
 		new Promise((done, fail) => {
@@ -110,7 +144,7 @@ async function compile_all(out, tasks) {
 				if (answer) {
 					if (answer.log) console.error(answer.log)
 					if (answer.failed) ok = false
-					else ok = write_artifact(out, answer.artifact) && ok
+					else ok = answer.results.map(write_artifact).every(Boolean) && ok
 				}
 				const task = tasks.shift()
 				if (task) worker.postMessage(task)
@@ -122,19 +156,32 @@ async function compile_all(out, tasks) {
 
 // Our sources whose file is named for the contract in it: interfaces and libraries come along.
 function all_names() {
-	return readdirSync(source_dir).filter(f => f.endsWith('.sol')).map(f => f.slice(0, -4))
+	return [source_dir, test_source_dir].flatMap(d => readdirSync(join(root, d)))
+		.filter(f => f.endsWith('.sol')).map(f => f.slice(0, -4))
+}
+
+function unit_of(name, out) {
+	const for_tests = existsSync(join(root, test_source_dir, `${name}.sol`))
+	const source = `${for_tests ? test_source_dir : source_dir}/${name}.sol`
+	return { name, source, out: for_tests ? join(out, 'test') : out, hash: input_hash(source), needs: Object.keys(gather(source)) }
+}
+
+// Lists of units that are compiled in one run: one that no other imports, then what it imports
+// and no list before it has.  Tests' contracts take none of the others along.
+function tasks_of(units) {
+	const imports = (a, b) => a !== b && a.out === b.out && a.needs.includes(b.source)
+	const taken = new Set()
+	return units.filter(b => !units.some(a => imports(a, b)))
+		.sort((a, b) => b.needs.length - a.needs.length)
+		.map(a => [a, ...units.filter(b => imports(a, b) && !taken.has(b) && taken.add(b))])
 }
 
 async function main(args) {
 	let out = join(root, 'build/contracts')
 	if (args[0] === '--out') out = resolve(args.splice(0, 2)[1])
-	mkdirSync(out, { recursive: true })
-	const tasks = (args.length ? args : all_names())
-		.map(name => ({ name, source: `eth/contracts/${name}.sol` }))
-		.map(t => ({ ...t, hash: input_hash(t.source) }))
-		.filter(t => !is_fresh(out, t))
-		.sort((a, b) => Object.keys(gather(b.source)).length - Object.keys(gather(a.source)).length)
-	return await compile_all(out, tasks)
+	mkdirSync(join(out, 'test'), { recursive: true })
+	const units = (args.length ? args : all_names()).map(name => unit_of(name, out))
+	return await compile_all(tasks_of(units.filter(u => !is_fresh(u))))
 }
 
 if (isMainThread) process.exitCode = await main(process.argv.slice(2)) ? 0 : 1

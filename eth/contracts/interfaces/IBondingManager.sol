@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 pragma solidity ^0.8.28;
 
-/// Stake: bonding, delegation, transcoders, rewards, earnings, slashing.
-/// Rules: docs/contracts.md 3.  Signatures that today's Livepeer has are the same here.
-/// Unless said otherwise a function needs the system not paused and the current round
-/// initialised (errors ManagerPaused, RoundNotInitialized(round)).
-interface IBondingManager {
+/// Types, events and errors of both parts.
+interface IBondingTypes {
     enum DelegatorStatus { Pending, Bonded, Unbonded }
     enum TranscoderStatus { NotRegistered, Registered }
 
@@ -14,8 +11,8 @@ interface IBondingManager {
         uint32 fromRound;
         uint96 stake;        // all that is bonded to it
         uint64 price;        // wei a unit
-        uint20 rewardCut;    // PERC it keeps of rewards
-        uint20 feeShare;     // PERC of fees it gives to the vault
+        uint24 rewardCut;    // PERC it keeps of rewards
+        uint24 feeShare;     // PERC of fees it gives to the vault
         bool inPool;
     }
 
@@ -25,8 +22,8 @@ interface IBondingManager {
         uint96 stake;            // now, with the pending part
         uint96 selfStake;
         uint64 price;            // next round's
-        uint20 rewardCut;
-        uint20 feeShare;
+        uint24 rewardCut;
+        uint24 feeShare;
         bool registered;
         bool inPool;             // next round
         bool active;             // this round
@@ -70,6 +67,7 @@ interface IBondingManager {
     error NotBonded(address delegator);
     error DelegateNotRegistered(address delegate);
     error TranscoderCannotMove(address transcoder);
+    error StillBonded(address delegator, uint256 bonded);
     error InvalidLock(address delegator, uint256 lockId);
     error LockNotMature(uint256 lockId, uint256 withdrawRound, uint256 slashableUntil);
     error LockHasDestination(uint256 lockId, address to);
@@ -88,6 +86,10 @@ interface IBondingManager {
     error NoMissedRewards(address transcoder, uint256 round);
     error InvalidParameter(string param, uint256 value);
 
+}
+
+/// What BondingManager itself does.
+interface IBondingActions is IBondingTypes {
     // ---- delegators ----
     function bond(uint256 amount, address to) external;
     function unbond(uint256 amount) external;
@@ -103,14 +105,11 @@ interface IBondingManager {
 
     // ---- transcoders ----
     function transcoder(uint256 rewardCut, uint256 feeShare, uint256 pricePerSegment) external;
-    function lowerPrice(uint256 pricePerSegment, address matched) external;
     function resignAsTranscoder() external;
-    function transcodeAvailability(bool available) external;
     function promote(address candidate) external;
     function reward() external;
 
     // ---- finders ----
-    function commitFinding(bytes32 commitment) external;
     /// `rounds`: missedRewardRounds consecutive initialised rounds, ascending, all after the last
     /// one that was rewarded or punished.  salt: of the commitment, 0 for none.
     function missedRewardSlash(address transcoder, uint256[] calldata rounds, bytes32 salt) external;
@@ -126,23 +125,34 @@ interface IBondingManager {
     /// RoundsManager only, at a round's start.
     function setCurrentRoundTotalActiveStake(bytes32 drawHash) external;
 
-    // ---- views ----
+    // ---- what other contracts read ----
     function entryAt(address transcoder, uint256 round) external view returns (Entry memory);
     /// Election of a job: active in `round`, available at `blockNumber`, price <= maxPrice.
     /// stake is that of the round, 0 if not eligible.
     function eligibleStake(address transcoder, uint256 round, uint256 blockNumber, uint256 maxPrice) external view returns (uint256 stake);
-    function isActiveTranscoder(address transcoder) external view returns (bool);
     function isActiveTranscoderAt(address transcoder, uint256 round) external view returns (bool);
+    /// To whom it is bonded now, pending or not; 0 for nobody.
+    function delegateOf(address delegator) external view returns (address);
     function isRegisteredTranscoder(address transcoder) external view returns (bool);
+    /// Of a past or the current round; a round never initialised has that of the last one before.
+    function totalActiveStakeAt(uint256 round) external view returns (uint256);
+    function getTotalBonded() external view returns (uint256);
+    function slashablePeriod() external view returns (uint256);          /// blocks
+    function finderFee() external view returns (uint256);                /// PERC
+}
+
+/// What it hands on to BondingExtension, by delegatecall.
+interface IBondingRest is IBondingTypes {
+    function lowerPrice(uint256 pricePerSegment, address matched) external;
+    function transcodeAvailability(bool available) external;
+    function commitFinding(bytes32 commitment) external;
+    function isActiveTranscoder(address transcoder) external view returns (bool);
+    function currentRoundTotalActiveStake() external view returns (uint256);
+    function drawnTranscoder(uint256 round) external view returns (address);
     function transcoderStatus(address transcoder) external view returns (TranscoderStatus);
     function delegatorStatus(address delegator) external view returns (DelegatorStatus);
     function transcoderTotalStake(address transcoder) external view returns (uint256);
-    function currentRoundTotalActiveStake() external view returns (uint256);
     function nextRoundTotalActiveStake() external view returns (uint256);
-    /// Of a past or the current round; a round never initialised has that of the last one before.
-    function totalActiveStakeAt(uint256 round) external view returns (uint256);
-    function drawnTranscoder(uint256 round) external view returns (address);
-    function getTotalBonded() external view returns (uint256);
     function pendingStake(address delegator, uint256 endRound) external view returns (uint256);
     function pendingFees(address delegator, uint256 endRound) external view returns (uint256);
     /// bondedAmount and fees as they would be if settled now.
@@ -168,13 +178,11 @@ interface IBondingManager {
     function unbondingPeriod() external view returns (uint64);           /// rounds
     function numActiveTranscoders() external view returns (uint256);     /// N
     function minTranscoderStake() external view returns (uint256);
-    function slashablePeriod() external view returns (uint256);          /// blocks
     function missedRewardSlashAmount() external view returns (uint256);
     function missedRewardRounds() external view returns (uint256);
     function competitivenessTolerance() external view returns (uint256);
     function competitivenessGrace() external view returns (uint256);     /// rounds
     function competitivenessFloor() external view returns (uint256);     /// wei
-    function finderFee() external view returns (uint256);
     function setUnbondingPeriod(uint64 rounds) external;
     /// Only upwards.
     function setNumActiveTranscoders(uint256 n) external;
@@ -185,3 +193,9 @@ interface IBondingManager {
     function setCompetitiveness(uint256 tolerance, uint256 graceRounds, uint256 floorWei) external;
     function setFinderFee(uint256 perc) external;
 }
+
+/// Stake: bonding, delegation, transcoders, rewards, earnings, slashing.
+/// Rules: docs/contracts.md 3.  Signatures that today's Livepeer has are the same here.
+/// Unless said otherwise a function needs the system not paused and the current round
+/// initialised (errors ManagerPaused, RoundNotInitialized(round)).
+interface IBondingManager is IBondingActions, IBondingRest {}

@@ -5,8 +5,7 @@ pragma solidity ^0.8.28;
 /// (the Treasury once governance has taken over).  Signatures as in Livepeer's Controller.
 interface IController {
     event SetContractInfo(bytes32 id, address contractAddress, bytes20 gitCommitHash);
-    event Paused(address account);
-    event Unpaused(address account);
+    // Paused and Unpaused are OpenZeppelin's (Pausable).
 
     error ContractHasNoCode(bytes32 id, address contractAddress);
 

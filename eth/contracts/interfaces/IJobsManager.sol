@@ -18,7 +18,8 @@ interface IJobsManager {
         uint64 price;           // wei a unit
         uint48 units;           // a segment
         uint32 pendingClaims;
-        bytes32 details;        // hash of JobDetails
+        uint16 params;          // index: its claimPeriod is this job's
+        bytes32 details;        // keccak256(abi.encode(JobDetails))
     }
 
     /// What a job fixed at its creation and only its hash is stored of.
@@ -36,18 +37,20 @@ interface IJobsManager {
         uint64 lastVerified;    // sequence + 1; 0 for none
         uint16 verified;        // segments with a verdict or awaiting one
         uint16 passed;
-        uint8 batches;          // verify calls
+        uint16 batches;         // verify calls
         uint16 params;          // which periods and rate hold for it
         ClaimStatus status;
         bytes32 verifiedChain;  // h = keccak256(abi.encode(h, sequence)), from 0, over those verified
         uint40 settledAt;       // block of the last verdict
-        uint96 fees;            // reserved
+        uint96 fees;            // reserved: what is left of them after the verifiers' fees
     }
 
     struct ClaimParams {
         uint32 verificationRate;       // one in so many
         uint32 verificationPeriod;     // blocks
         uint32 slashingPeriod;         // blocks
+        uint32 claimPeriod;            // blocks
+        uint32 verifierFee;            // PERC of a segment's price for all answers to it together
     }
 
     struct ClaimRef {
@@ -70,7 +73,6 @@ interface IJobsManager {
     /// its flags as bits of words, lowest first.
     struct VerifyProof {
         JobDetails details;
-        string streamId;
         bytes ranges;
         bytes32 root;
         bytes32[] proof;
@@ -90,7 +92,7 @@ interface IJobsManager {
     event VerdictReceived(address indexed transcoder, uint256 indexed jobId, uint256 indexed claimId, uint256 batch, uint256 verdicts, uint256 count);
     event ClaimVoided(address indexed transcoder, uint256 indexed jobId, uint256 indexed claimId, VoidReason reason, uint256 refunded);
     event DistributeFees(address indexed transcoder, uint256 indexed jobId, uint256 indexed claimId, uint256 fees);
-    event ElectionRefuted(address indexed transcoder, uint256 indexed jobId, address[] better);
+    event ElectionRefuted(address indexed transcoder, uint256 indexed jobId, address[] better, uint256 refunded);
     event PlantRevealed(address indexed broadcaster, uint256 indexed jobId, address indexed transcoder, uint256 claimId, uint64[] sequences, uint256 forfeited);
     event ParameterUpdate(string param);
 
@@ -108,6 +110,7 @@ interface IJobsManager {
     error JobNotOver(uint256 jobId, uint256 untilBlock);
     error ClaimsPending(uint256 jobId, uint256 count);
     error Relinquished(uint256 jobId, address transcoder);
+    error NotTranscoder(uint256 jobId, address sender);
     error NotEligible(uint256 jobId, address transcoder);
     error ElectionSeedMismatch(bytes32 expected, bytes32 actual);
     /// Sealing the seed (RoundsManager.seal) must come first.
@@ -122,6 +125,9 @@ interface IJobsManager {
     error DetailsMismatch();
     error TooEarly(uint256 fromBlock);
     error TooLate(uint256 untilBlock);
+    error NotSettled(uint256 jobId, address transcoder, uint256 claimId);
+    error ChallengeSealed(uint256 blockNumber);
+    error InvalidBatch(uint256 count, uint256 max);
     error NotChallenged(uint256 sequence);
     error NotInRanges(uint256 sequence);
     error NotAscending(uint256 sequence, uint256 atLeast);
@@ -136,6 +142,7 @@ interface IJobsManager {
     error InvalidParameter(string param, uint256 value);
 
     // ---- broadcasters ----
+    /// Plain ETH sent here is a deposit, too.
     function deposit() external payable;
     /// Everything that is in no escrow.  Works while paused.
     function withdraw() external;
@@ -150,9 +157,10 @@ interface IJobsManager {
 
     // ---- transcoders ----
     /// ranges: packed (uint64 start, uint32 length) of 12 bytes each, ascending and disjoint.
-    /// fallback_: empty for rank 0, else rank (1 byte), fromSequence (8), signature (65).
+    /// fallback_: empty for rank 0, else rank (1 byte), fromSequence (8), signature (65).  It and
+    /// seed are read in the first claim of a transcoder on a job, whose rank holds for all later ones.
     function claimWork(uint256 jobId, bytes calldata ranges, bytes32 root, bytes32 seed, bytes calldata fallback_) external returns (uint256 claimId);
-    /// `answers`: see IVerifier.settle.
+    /// By the claim's transcoder.  1 to 64 segments, ascending.  `answers`: see IVerifier.settle.
     function verifyWithVerdicts(ClaimRef calldata ref, VerifySegment[] calldata segments, VerifyProof calldata proof, bytes calldata answers) external;
     /// `statements`: see IVerifier.request.
     function verify(ClaimRef calldata ref, VerifySegment[] calldata segments, VerifyProof calldata proof, bytes calldata statements) external;
@@ -169,10 +177,14 @@ interface IJobsManager {
     function voidUnsealed(ClaimRef calldata ref) external;
 
     // ---- the Verifier ----
-    /// verdicts: two bits a segment, lowest first (docs/contracts.md 6).
+    /// verdicts: two bits a segment, lowest first (docs/contracts.md 6).  isFinal false: PASS on all
+    /// segments counts at once, anything else waits for the call with isFinal, and voids the claim
+    /// then.  An overturned PASS comes with isFinal as well.  So PASS comes once a batch, and not for
+    /// one that settle passed.  Ignored, never refused, for a claim that is no longer pending.
     function receiveVerdicts(ClaimRef calldata ref, uint256 batch, uint256 verdicts, uint256 count, bool isFinal) external;
-    /// No verdict after all extensions.
-    function receiveNoVerdict(ClaimRef calldata ref, uint256 batch, uint256 count) external;
+    /// No verdict after all extensions.  ETH that comes with it (fees nobody earned) goes back to
+    /// the job's escrow.
+    function receiveNoVerdict(ClaimRef calldata ref, uint256 batch, uint256 count) external payable;
 
     // ---- views ----
     function getJob(uint256 jobId) external view returns (Job memory);
@@ -200,12 +212,16 @@ interface IJobsManager {
     function missedVerificationSlashAmount() external view returns (uint256);
     function verificationFailureThreshold() external view returns (uint256);
     function finderFee() external view returns (uint256);
+    function verifierFee() external view returns (uint256);
     function setVerificationRate(uint256 oneIn) external;
     function setVerificationPeriods(uint256 verificationBlocks, uint256 slashingBlocks) external;
     function setClaimPeriod(uint256 blocks) external;
     function setFailedVerificationSlashAmount(uint256 perc) external;
     function setMissedVerificationSlashAmount(uint256 perc) external;
     function setVerificationFailureThreshold(uint256 perc) external;
-    /// Blocks from a claim until nothing can happen to it any more, at the most.
+    function setVerifierFee(uint256 perc) external;
+    /// Blocks from a job's end until nothing can happen to any claim on it any more, at the most:
+    /// periods to claim, verify, and then to slash or to judge and appeal.  Never more than the
+    /// BondingManager's slashablePeriod.
     function finality() external view returns (uint256);
 }

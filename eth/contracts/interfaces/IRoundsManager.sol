@@ -23,9 +23,14 @@ interface IRoundsManager {
     function currentRoundLocked() external view returns (bool);
     function lastInitializedRound() external view returns (uint256);
     function initializedRound(uint256 round) external view returns (bool);
+    /// The last round up to this one that was initialised; 0 if none was.
+    function lastInitializedUpTo(uint256 round) external view returns (uint256);
     /// In one call, for who needs both: the round, and whether it is initialised.
     function roundState() external view returns (uint256 round, bool initialized, bool locked);
     function blockNum() external view returns (uint256);
+    /// Where the present roundLength is counted from.
+    function lastRoundLengthUpdateRound() external view returns (uint256);
+    function lastRoundLengthUpdateStartBlock() external view returns (uint256);
 
     /// Keep the hash of block n (n < block.number), if BLOCKHASH or the EIP-2935 history still
     /// has it.  Anyone, idempotent.
@@ -37,6 +42,7 @@ interface IRoundsManager {
 
     function roundLength() external view returns (uint256);      /// blocks
     function roundLockAmount() external view returns (uint256);  /// PERC
-    function setRoundLength(uint256 blocks) external;             // owner of the Controller
+    /// From the current round's start on.  Owner of the Controller.
+    function setRoundLength(uint256 blocks) external;
     function setRoundLockAmount(uint256 perc) external;
 }

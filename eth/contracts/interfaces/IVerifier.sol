@@ -18,17 +18,22 @@ interface IVerifier {
         uint256 fee;            // wei for all answers of the batch: sent with the call
     }
 
-    /// A verdict in the same transaction: `answers` has equal answers of a majority of the drawn.
-    /// Payable: the fee.  Returns two bits a segment.  JobsManager only.
+    /// PASS on every segment, in the same transaction: `answers` are openings (IVerifierSeats) of at
+    /// least a quorum of the drawn, all of them PASS throughout; any other verdict takes request().
+    /// Payable: the fee.  Returns 0, two bits a segment.  JobsManager only.
     function settle(Request calldata request, bytes calldata answers) external payable returns (uint256 verdicts);
-    /// A verdict later: JobsManager.receiveVerdicts is called with it.  `statements`: signed by
-    /// drawn verifiers, that they could store the input.  JobsManager only.
+    /// A verdict later: JobsManager.receiveVerdicts is called with it.  `statements`: packed
+    /// (uint16 k, 65 bytes of signature) each, over Stored(...), by drawn verifiers.  With a quorum of
+    /// them the verdict UNAVAILABLE is no fault of the transcoder; without, it counts as FAIL.
+    /// JobsManager only.
     function request(Request calldata request_, bytes calldata statements) external payable;
-    /// Verifiers that answered PASS on a planted segment are slashed: `proof` names the batches and
-    /// signers.  forfeited ETH comes with the call.  JobsManager only.
+    /// Verifiers that answered PASS on a planted segment are slashed; those that answered FAIL share
+    /// the forfeited ETH that comes with the call.  proof: abi.encode(salt, PlantedBatch[]) of
+    /// IVerifierSeats.  sequences: ascending.  JobsManager only.
     function punishPlanted(IJobsManager.ClaimRef calldata ref, address broadcaster, uint64[] calldata sequences, bytes calldata proof) external payable;
     /// Blocks from a request until its verdict can change no more, at the most.
     function finality() external view returns (uint256);
-    /// Can a verdict on the claim still change (an appeal is open or may be opened)?
+    /// No verdict on the claim can change any more: no appeal is open, none may be opened.  (Whether
+    /// all its segments have a verdict, JobsManager knows.)
     function isSettled(IJobsManager.ClaimRef calldata ref) external view returns (bool);
 }

@@ -5,7 +5,7 @@ pragma solidity ^0.8.28;
 library Perc {
     uint256 internal constant ONE = 1_000_000;
 
-    function of(uint256 amount, uint256 perc) internal pure returns (uint256) {
+    function part(uint256 amount, uint256 perc) internal pure returns (uint256) {
         return amount * perc / ONE;
     }
 

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+pragma solidity ^0.8.28;
+
+import {Proxy} from "@openzeppelin/contracts/proxy/Proxy.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {JobsBase} from "./JobsBase.sol";
+import {JobsExtension} from "./JobsExtension.sol";
+import {IBondingManager} from "./interfaces/IBondingManager.sol";
+import {IController} from "./interfaces/IController.sol";
+import {IJobsManager} from "./interfaces/IJobsManager.sol";
+import {IRoundsManager} from "./interfaces/IRoundsManager.sol";
+import {IVerifier} from "./interfaces/IVerifier.sol";
+import {Options} from "./lib/Options.sol";
+import {Perc} from "./lib/Perc.sol";
+import {Ranges} from "./lib/Ranges.sol";
+import {Typed} from "./lib/Typed.sol";
+
+/// Deposits, jobs, claims, verification, fees: docs/contracts.md 5.  Functions of IJobsManager
+/// that are not here are in JobsExtension, to which the fallback delegates.
+contract JobsManager is JobsBase, Proxy {
+    using SafeCast for uint256;
+    using Ranges for bytes;
+
+    uint256 private constant MAX_STREAM_ID = 256;
+    uint256 private constant MAX_RANK = 3;
+    /// Of a claim: all of them can be verified and counted.
+    uint256 private constant MAX_SEGMENTS = type(uint16).max;
+    /// Of a batch: its verdicts are two bits each in a word with room.
+    uint256 private constant MAX_BATCH = 64;
+    uint256 private constant FALLBACK_SIZE = 74;
+
+    address private immutable extension;
+
+    constructor(
+        IController controller_,
+        IBondingManager bondingManager_,
+        IRoundsManager roundsManager_,
+        IVerifier verifier_
+    ) JobsBase(controller_, bondingManager_, roundsManager_, verifier_) {
+        extension = address(new JobsExtension(controller_, bondingManager_, roundsManager_, verifier_));
+    }
+
+    function initialize(
+        uint32 verificationRate,
+        uint32 verificationPeriod,
+        uint32 slashingPeriod,
+        uint32 claimPeriod,
+        uint32 failedVerificationSlashAmount,
+        uint32 missedVerificationSlashAmount,
+        uint32 verificationFailureThreshold,
+        uint32 verifierFee
+    ) external initializer {
+        params[0] = IJobsManager.ClaimParams(
+            verificationRate, verificationPeriod, slashingPeriod, claimPeriod, verifierFee
+        );
+        settings.failedVerificationSlashAmount = failedVerificationSlashAmount;
+        settings.missedVerificationSlashAmount = missedVerificationSlashAmount;
+        settings.verificationFailureThreshold = verificationFailureThreshold;
+    }
+
+    function _implementation() internal view override returns (address) {
+        return extension;
+    }
+
+    // ---- broadcasters ----
+
+    function deposit() external payable whenNotPaused {
+        addDeposit();
+    }
+
+    receive() external payable whenNotPaused {
+        addDeposit();
+    }
+
+    function addDeposit() private {
+        if (msg.value == 0) return;
+        broadcasters[msg.sender] += msg.value;
+        emit IJobsManager.Deposit(msg.sender, msg.value);
+    }
+
+    function withdraw() external nonReentrant {
+        uint256 amount = broadcasters[msg.sender];
+        if (amount == 0) revert IJobsManager.NothingToWithdraw(msg.sender);
+        broadcasters[msg.sender] = 0;
+        emit IJobsManager.Withdraw(msg.sender, amount);
+        (bool ok,) = msg.sender.call{value: amount}("");
+        if (!ok) revert IJobsManager.TransferFailed(msg.sender, amount);
+    }
+
+    /// Out of the caller's deposit.
+    function take(uint256 amount) private {
+        uint256 have = broadcasters[msg.sender];
+        if (amount > have) revert IJobsManager.InsufficientDeposit(amount, have);
+        broadcasters[msg.sender] = have - amount;
+    }
+
+    function job(
+        string calldata streamId,
+        bytes calldata options,
+        uint256 pricePerUnit,
+        uint256 endBlock,
+        uint256 escrow,
+        bytes32 plantCommitment
+    ) external payable whenNotPaused returns (uint256 jobId) {
+        addDeposit();
+        take(escrow);
+        uint256 length = bytes(streamId).length;
+        if (length == 0 || length > MAX_STREAM_ID) revert IJobsManager.InvalidJob("streamId", length);
+        if (endBlock <= block.number || endBlock > type(uint40).max) {
+            revert IJobsManager.InvalidJob("endBlock", endBlock);
+        }
+        if (pricePerUnit > type(uint64).max) revert IJobsManager.InvalidJob("pricePerUnit", pricePerUnit);
+        (uint256 units, uint256 maxSegmentMs) = Options.parse(options);
+        if (units > type(uint32).max) revert IJobsManager.InvalidJob("units", units);
+        jobId = ++settings.numJobs;
+        JobState storage state = jobs[jobId];
+        state.head = Head(msg.sender, uint40(block.number), uint40(endBlock), settings.params);
+        state.money =
+            Money(escrow.toUint96(), uint64(pricePerUnit), uint32(units), initializedRound().toUint32(), 0);
+        state.details = keccak256(
+            abi.encode(keccak256(bytes(streamId)), keccak256(options), maxSegmentMs, plantCommitment)
+        );
+        emit IJobsManager.NewJob(
+            msg.sender,
+            jobId,
+            streamId,
+            options,
+            pricePerUnit,
+            units,
+            escrow,
+            block.number,
+            endBlock,
+            plantCommitment
+        );
+    }
+
+    /// A job of a round that nobody initialised could elect nobody.
+    function initializedRound() private view returns (uint256 round) {
+        bool initialized;
+        (round, initialized,) = roundsManager.roundState();
+        if (!initialized) revert IJobsManager.RoundNotInitialized(round);
+    }
+
+    function topUp(uint256 jobId, uint256 amount) external payable whenNotPaused {
+        addDeposit();
+        JobState storage state = existing(jobId);
+        Head memory head = state.head;
+        if (msg.sender != head.broadcaster) revert IJobsManager.NotBroadcaster(jobId, msg.sender);
+        uint256 until = claimableUntil(head);
+        if (block.number > until) revert IJobsManager.JobOver(jobId, until);
+        take(amount);
+        state.money.escrow += amount.toUint96();
+        emit IJobsManager.JobToppedUp(jobId, amount, state.money.escrow);
+    }
+
+    function endJob(uint256 jobId) external whenNotPaused {
+        Head memory head = existing(jobId).head;
+        if (msg.sender != head.broadcaster) {
+            progresses[jobId][msg.sender].relinquished = true;
+            emit IJobsManager.JobRelinquished(jobId, msg.sender);
+            return;
+        }
+        if (block.number > head.endBlock) revert IJobsManager.JobOver(jobId, head.endBlock);
+        jobs[jobId].head.endBlock = uint40(block.number);
+        emit IJobsManager.JobEnded(jobId, block.number);
+    }
+
+    function refund(uint256 jobId) external whenNotPaused {
+        JobState storage state = existing(jobId);
+        Head memory head = state.head;
+        uint256 until = claimableUntil(head);
+        if (block.number <= until) revert IJobsManager.JobNotOver(jobId, until);
+        Money memory money = state.money;
+        if (money.pendingClaims != 0) revert IJobsManager.ClaimsPending(jobId, money.pendingClaims);
+        if (money.escrow == 0) revert IJobsManager.NothingToWithdraw(head.broadcaster);
+        state.money.escrow = 0;
+        broadcasters[head.broadcaster] += money.escrow;
+        emit IJobsManager.JobRefunded(jobId, money.escrow);
+    }
+
+    // ---- claims ----
+
+    function claimWork(
+        uint256 jobId,
+        bytes calldata ranges,
+        bytes32 root,
+        bytes32 seed,
+        bytes calldata fallback_
+    ) external whenNotPaused returns (uint256 claimId) {
+        JobState storage state = existing(jobId);
+        Head memory head = state.head;
+        uint256 until = claimableUntil(head);
+        if (block.number > until) revert IJobsManager.JobOver(jobId, until);
+        Progress memory p = progresses[jobId][msg.sender];
+        if (p.relinquished) revert IJobsManager.Relinquished(jobId, msg.sender);
+        if (p.refuted) revert IJobsManager.NotEligible(jobId, msg.sender);
+        if (p.claims == 0) p.rank = uint8(join(jobId, head, ranges, seed, fallback_));
+        (uint256 segments, uint256 next) = ranges.check(p.nextSequence);
+        if (segments > MAX_SEGMENTS) revert IJobsManager.InvalidRanges(ranges.length);
+        uint256 fees = reserve(state, segments);
+
+        claimId = p.claims;
+        p.nextSequence = uint64(next);
+        p.claims += 1;
+        p.pendingClaims += 1;
+        p.pendingFees += uint96(fees);
+        progresses[jobId][msg.sender] = p;
+        store(claims[jobId][msg.sender][claimId], contentHash(root, ranges), segments, head);
+        emit IJobsManager.NewClaim(msg.sender, jobId, claimId, root, ranges, segments, fees, p.rank);
+    }
+
+    /// First claim: is the caller elected, as far as can be seen without ranking all?
+    function join(
+        uint256 jobId,
+        Head memory head,
+        bytes calldata ranges,
+        bytes32 seed,
+        bytes calldata fallback_
+    ) private view returns (uint256 rank) {
+        bytes32 actual = electionSeed(head);
+        if (seed != actual) revert IJobsManager.ElectionSeedMismatch(seed, actual);
+        Money memory money = jobs[jobId].money;
+        uint256 stake =
+            bondingManager.eligibleStake(msg.sender, money.creationRound, head.creationBlock, money.price);
+        if (stake == 0) revert IJobsManager.NotEligible(jobId, msg.sender);
+        if (fallback_.length != 0) rank = checkFallback(jobId, head.broadcaster, ranges, fallback_);
+    }
+
+    /// The broadcaster's word that the caller may work in place of those ranked before it.
+    function checkFallback(
+        uint256 jobId,
+        address broadcaster,
+        bytes calldata ranges,
+        bytes calldata fallback_
+    ) private view returns (uint256 rank) {
+        if (fallback_.length != FALLBACK_SIZE) revert IJobsManager.InvalidFallback(0, address(0));
+        rank = uint8(fallback_[0]);
+        uint64 from = uint64(bytes8(fallback_[1:9]));
+        bytes32 digest = Typed.fallback_(Typed.domain(address(this)), jobId, uint8(rank), msg.sender, from);
+        address signer = Typed.signer(digest, fallback_[9:]);
+        if (rank == 0 || rank > MAX_RANK || signer != broadcaster) {
+            revert IJobsManager.InvalidFallback(rank, signer);
+        }
+        (uint256 start,) = ranges.get(0);
+        if (start < from) revert IJobsManager.BeforeFallback(start, from);
+    }
+
+    function reserve(JobState storage state, uint256 segments) private returns (uint256 fees) {
+        Money memory money = state.money;
+        fees = segments * money.units * money.price;
+        if (fees > money.escrow) revert IJobsManager.InsufficientEscrow(fees, money.escrow);
+        money.escrow -= uint96(fees);
+        money.pendingClaims += 1;
+        state.money = money;
+    }
+
+    function store(ClaimState storage claim, bytes32 content, uint256 segments, Head memory head) private {
+        uint16 index = settings.params;
+        checkRefutable(head, params[index]);
+        claim.content = content;
+        claim.word = ClaimWord({
+            claimBlock: uint40(block.number),
+            segments: uint40(segments),
+            lastVerified: 0,
+            verified: 0,
+            passed: 0,
+            batches: 0,
+            params: index,
+            status: IJobsManager.ClaimStatus.Pending,
+            settledAt: 0
+        });
+    }
+
+    /// The election's seed must be there for who refutes: sealed, or in history until the claim can
+    /// be paid (whoever needs it longer can seal it until then).
+    function checkRefutable(Head memory head, IJobsManager.ClaimParams memory p) private view {
+        uint256 seedBlock = uint256(head.creationBlock) + 1;
+        if (block.number + p.verificationPeriod + p.slashingPeriod <= seedBlock + HISTORY) return;
+        if (roundsManager.sealedHash(seedBlock) == 0) revert IJobsManager.SeedNotSealed(seedBlock);
+    }
+
+    // ---- verification ----
+
+    function verifyWithVerdicts(
+        IJobsManager.ClaimRef calldata ref,
+        IJobsManager.VerifySegment[] calldata segments,
+        IJobsManager.VerifyProof calldata proof,
+        bytes calldata answers
+    ) external whenNotPaused nonReentrant {
+        IVerifier.Request memory r = submit(ref, segments, proof);
+        uint256 verdicts = verifier.settle{value: r.fee}(r, answers);
+        emit IJobsManager.VerdictReceived(
+            ref.transcoder, ref.jobId, ref.claimId, r.batch, verdicts, segments.length
+        );
+        if (verdicts == 0) passBatch(ref, segments.length);
+    }
+
+    function verify(
+        IJobsManager.ClaimRef calldata ref,
+        IJobsManager.VerifySegment[] calldata segments,
+        IJobsManager.VerifyProof calldata proof,
+        bytes calldata statements
+    ) external whenNotPaused nonReentrant {
+        IVerifier.Request memory r = submit(ref, segments, proof);
+        verifier.request{value: r.fee}(r, statements);
+    }
+
+    /// What the loop over segments carries.
+    struct Batch {
+        bytes32 domain;
+        uint256 next;       // least sequence that may follow
+        bytes32 chain;
+        uint64[] sequences;
+        bytes32[] leaves;
+        bytes32[] work;     // as abi.encode of a list of (sequence, dataHash, transcodedHash)
+    }
+
+    /// Checks the evidence and books the batch.
+    function submit(
+        IJobsManager.ClaimRef calldata ref,
+        IJobsManager.VerifySegment[] calldata segments,
+        IJobsManager.VerifyProof calldata proof
+    ) private returns (IVerifier.Request memory r) {
+        if (msg.sender != ref.transcoder) revert IJobsManager.NotTranscoder(ref.jobId, msg.sender);
+        (ClaimState storage claim, ClaimWord memory word) = pending(ref);
+        IJobsManager.ClaimParams memory p = params[word.params];
+        uint256 until = uint256(word.claimBlock) + p.verificationPeriod;
+        if (block.number > until) revert IJobsManager.TooLate(until);
+        if (segments.length == 0 || segments.length > MAX_BATCH) {
+            revert IJobsManager.InvalidBatch(segments.length, MAX_BATCH);
+        }
+        checkContent(claim, proof.root, proof.ranges);
+        if (keccak256(abi.encode(proof.details)) != jobs[ref.jobId].details) {
+            revert IJobsManager.DetailsMismatch();
+        }
+        r.ref = ref;
+        r.batch = word.batches;
+        r.broadcaster = jobs[ref.jobId].head.broadcaster;
+        r.seed = challengeSeed(word);
+        r.challengeBlock = uint256(word.claimBlock) + 1;
+        r.count = segments.length;
+
+        Batch memory b = newBatch(segments.length, word.lastVerified, claim.verifiedChain);
+        for (uint256 i; i < segments.length; i++) {
+            checkSequence(segments[i].sequence, b.next, word, r.seed, p.verificationRate, proof.ranges);
+            checkSegment(b, i, r, segments[i], proof.details);
+        }
+        checkProof(proof, b.leaves);
+        r.work = workHash(b.work);
+        claim.verifiedChain = b.chain;
+        r.fee = book(ref, claim, word, p.verifierFee, b);
+        emit IJobsManager.Verify(ref.transcoder, ref.jobId, ref.claimId, b.sequences, r.work);
+    }
+
+    function newBatch(uint256 n, uint256 next, bytes32 chain) private view returns (Batch memory b) {
+        b.domain = Typed.domain(address(this));
+        b.next = next;
+        b.chain = chain;
+        b.sequences = new uint64[](n);
+        b.leaves = new bytes32[](n);
+        b.work = new bytes32[](2 + 3 * n);
+        b.work[0] = bytes32(uint256(32));
+        b.work[1] = bytes32(n);
+    }
+
+    function checkSequence(
+        uint256 sequence,
+        uint256 next,
+        ClaimWord memory word,
+        bytes32 seed,
+        uint256 rate,
+        bytes calldata ranges
+    ) private pure {
+        if (sequence < next) revert IJobsManager.NotAscending(sequence, next);
+        if (!isChallenged(word, seed, sequence, rate)) revert IJobsManager.NotChallenged(sequence);
+        if (!ranges.contains(sequence)) revert IJobsManager.NotInRanges(sequence);
+    }
+
+    /// The broadcaster gave this segment to this transcoder on this job, and the transcoder says
+    /// what it made of it.  Fills in what goes on from it: leaf, work, chain.
+    function checkSegment(
+        Batch memory b,
+        uint256 i,
+        IVerifier.Request memory r,
+        IJobsManager.VerifySegment calldata s,
+        IJobsManager.JobDetails calldata details
+    ) private pure {
+        if (s.durationMs > details.maxSegmentMs) {
+            revert IJobsManager.SegmentTooLong(s.sequence, s.durationMs, details.maxSegmentMs);
+        }
+        bytes32 streamId = details.streamIdHash;
+        uint256 jobId = r.ref.jobId;
+        bytes32 digest = Typed.segment(
+            b.domain, jobId, r.ref.transcoder, streamId, s.sequence, s.durationMs, s.dataHash
+        );
+        if (Typed.signer(digest, s.broadcasterSig) != r.broadcaster) {
+            revert IJobsManager.BadSignature("broadcaster", s.sequence);
+        }
+        digest = Typed.receipt(
+            b.domain, jobId, streamId, s.sequence, s.dataHash, s.transcodedHash, s.broadcasterSig
+        );
+        if (Typed.signer(digest, s.transcoderSig) != r.ref.transcoder) {
+            revert IJobsManager.BadSignature("transcoder", s.sequence);
+        }
+        b.leaves[i] = keccak256(bytes.concat(keccak256(abi.encode(digest))));
+        b.sequences[i] = s.sequence;
+        b.work[2 + 3 * i] = bytes32(uint256(s.sequence));
+        b.work[3 + 3 * i] = s.dataHash;
+        b.work[4 + 3 * i] = s.transcodedHash;
+        b.chain = chained(b.chain, s.sequence);
+        b.next = uint256(s.sequence) + 1;
+    }
+
+    function checkProof(IJobsManager.VerifyProof calldata proof, bytes32[] memory leaves) private pure {
+        uint256 n = proof.flagCount;
+        bool fits = leaves.length + proof.proof.length == n + 1 && proof.flagBits.length == (n + 255) / 256;
+        if (!fits) revert IJobsManager.BadMerkleProof();
+        bool[] memory flags = new bool[](n);
+        uint256 bits;
+        for (uint256 i; i < n; i++) {
+            bits = i % 256 == 0 ? proof.flagBits[i / 256] : bits >> 1;
+            flags[i] = bits & 1 == 1;
+        }
+        if (!MerkleProof.multiProofVerify(proof.proof, flags, proof.root, leaves)) {
+            revert IJobsManager.BadMerkleProof();
+        }
+    }
+
+    function workHash(bytes32[] memory work) private pure returns (bytes32 h) {
+        assembly ("memory-safe") {
+            h := keccak256(add(work, 0x20), shl(5, mload(work)))
+        }
+    }
+
+    /// The batch counts as verified, and its verifiers' fee leaves the claim.
+    function book(
+        IJobsManager.ClaimRef calldata ref,
+        ClaimState storage claim,
+        ClaimWord memory word,
+        uint256 verifierFee_,
+        Batch memory b
+    ) private returns (uint256 fee) {
+        Money memory money = jobs[ref.jobId].money;
+        uint256 before = feesOf(money, word, verifierFee_);
+        word.verified += uint16(b.leaves.length);
+        word.batches += 1;
+        word.lastVerified = uint64(b.next);
+        claim.word = word;
+        fee = before - feesOf(money, word, verifierFee_);
+        progressOf(ref).pendingFees -= uint96(fee);
+    }
+
+    // ---- fees ----
+
+    function distributeFees(uint256 jobId, address transcoder, uint256 claimId)
+        external
+        whenNotPaused
+        nonReentrant
+    {
+        distribute(IJobsManager.ClaimRef(jobId, transcoder, claimId.toUint32()));
+    }
+
+    function batchDistributeFees(IJobsManager.ClaimRef[] calldata refs) external whenNotPaused nonReentrant {
+        for (uint256 i; i < refs.length; i++) distribute(refs[i]);
+    }
+
+    function distribute(IJobsManager.ClaimRef memory ref) private {
+        (, ClaimWord memory word) = pending(ref);
+        (,, uint256 from) = deadlines(word);
+        if (block.number < from) revert IJobsManager.TooEarly(from);
+        if (word.passed != word.verified) revert IJobsManager.UnverifiedVerdicts(word.passed, word.verified);
+        // Without the hash nobody could look whether anything had to be verified: not paid for that.
+        if (word.verified == 0) challengeSeed(word);
+        else if (!verifier.isSettled(ref)) {
+            revert IJobsManager.NotSettled(ref.jobId, ref.transcoder, ref.claimId);
+        }
+        uint256 fees = close(ref, word, IJobsManager.ClaimStatus.Paid);
+        emit IJobsManager.DistributeFees(ref.transcoder, ref.jobId, ref.claimId, fees);
+        if (fees == 0) return;
+        uint256 round = jobs[ref.jobId].money.creationRound;
+        bondingManager.updateTranscoderWithFees{value: fees}(ref.transcoder, fees, round);
+    }
+}

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+pragma solidity ^0.8.28;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Manager} from "./Manager.sol";
+import {IBondingManager} from "./interfaces/IBondingManager.sol";
+import {IController} from "./interfaces/IController.sol";
+import {IJobsManager} from "./interfaces/IJobsManager.sol";
+import {IRoundsManager} from "./interfaces/IRoundsManager.sol";
+import {IVerifier} from "./interfaces/IVerifier.sol";
+import {IVerifierTypes} from "./interfaces/IVerifierTypes.sol";
+import {Perc} from "./lib/Perc.sol";
+import {SeatList} from "./lib/SeatList.sol";
+import {Typed} from "./lib/Typed.sol";
+
+/// What both halves of the Verifier share: the storage, who is drawn, what they say, and fines.
+///
+/// A batch has one word, its Record: Requests and Decisions are given again by whoever wants
+/// something of them and compared by hash, and so are the signers, a word each.  First verdicts and
+/// appeals are heard by the same code: a Bench is who may be drawn, from what, and how many.
+///
+/// LPT held = stakes of seats + bonds of open appeals + tokens owed;
+/// ETH held = fees owed + fees of open requests.
+abstract contract VerifierBase is IVerifierTypes, Manager {
+    using Perc for uint256;
+    using SeatList for SeatList.List;
+
+    /// A court in memory: a request's committee or an appeal's jury.
+    struct Bench {
+        bytes32 seed;
+        uint256 jobId;
+        address transcoder;
+        uint256 claimId;
+        address broadcaster;
+        bytes32 work;        // what is signed
+        uint256 count;       // segments
+        uint256 atBlock;     // whose seats are drawn from
+        uint256 seats;
+        uint256 draws;
+        uint256 quorum;
+        uint256 trusted;     // bit k: was found free of conflicts before
+        address[] barred;    // who may not sit besides the parties
+    }
+
+    /// What was heard: a word each and whose it is.
+    struct Heard {
+        uint256[] words;
+        address[] owners;
+        uint256 known;       // of them from earlier transactions
+        uint256 bits;        // k's of the new ones
+    }
+
+    uint256 internal constant FAIL = 1;
+    uint256 internal constant UNAVAILABLE = 3;
+    uint256 private constant COUNT_MAX = 64;
+    uint256 private constant OPENING_SIZE = 147;
+
+    IBondingManager internal immutable bonding;
+    IJobsManager internal immutable jobs;
+    IRoundsManager internal immutable rounds;
+    IERC20 internal immutable token;
+    address internal immutable treasury;
+
+    Parameters internal _params;
+    SeatList.List internal _list;
+    uint256 internal _seatsCreated;
+    mapping(uint256 seatId => Seat) internal _seats;
+    mapping(address account => uint256) internal _fees;
+    mapping(address account => uint256) internal _tokens;
+    mapping(bytes32 key => Record) internal _records;
+    mapping(bytes32 key => Appeal) internal _appeals;
+    mapping(bytes32 claim => uint256) internal _openAppeals;
+    /// Words heard of a bench that has no verdict yet; a jury's key is ~ of its record's.
+    mapping(bytes32 key => mapping(uint256 k => uint256)) internal _answers;
+
+    constructor(
+        IController controller_,
+        IBondingManager bondingManager_,
+        IJobsManager jobsManager_,
+        IRoundsManager roundsManager_,
+        IERC20 token_,
+        address treasury_
+    ) Manager(controller_) {
+        (bonding, jobs, rounds) = (bondingManager_, jobsManager_, roundsManager_);
+        (token, treasury) = (token_, treasury_);
+    }
+
+    modifier onlyJobs() {
+        if (msg.sender != address(jobs)) revert OnlyJobsManager(msg.sender);
+        _;
+    }
+
+    // ---- keys and contents ----
+
+    function _claimOf(IJobsManager.ClaimRef memory ref) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ref.jobId, ref.transcoder, ref.claimId));
+    }
+
+    function _keyOf(IJobsManager.ClaimRef memory ref, uint256 batch) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ref.jobId, ref.transcoder, ref.claimId, batch));
+    }
+
+    function _requestContent(IVerifier.Request memory r) internal pure returns (uint168) {
+        return uint168(uint256(keccak256(abi.encode(r))));
+    }
+
+    function _decisionContent(IVerifier.Request memory r, uint256 verdicts, uint256[] memory words)
+        internal
+        pure
+        returns (uint168)
+    {
+        bytes32 requestHash = keccak256(abi.encode(r));
+        return uint168(uint256(keccak256(abi.encode(requestHash, verdicts, keccak256(abi.encodePacked(words))))));
+    }
+
+    function _openRecord(bytes32 key, IVerifier.Request calldata r) internal view returns (Record memory rec) {
+        rec = _records[key];
+        if (rec.phase != Phase.Open) revert WrongPhase(rec.phase);
+        if (rec.content != _requestContent(r)) revert ContentMismatch();
+    }
+
+    function _decidedRecord(bytes32 key, IVerifier.Request calldata r, Decision calldata decision)
+        internal
+        view
+        returns (Record memory rec)
+    {
+        rec = _records[key];
+        if (rec.phase < Phase.Settled) revert WrongPhase(rec.phase);
+        if (rec.content != _decisionContent(r, decision.verdicts, decision.answers)) revert ContentMismatch();
+    }
+
+    function _after(uint256 blockNumber) internal view {
+        if (block.number <= blockNumber) revert TooEarly(blockNumber + 1);
+    }
+
+    function _notAfter(uint256 blockNumber) internal view {
+        if (block.number > blockNumber) revert TooLate(blockNumber);
+    }
+
+    // ---- draws ----
+
+    function _bench(IVerifier.Request calldata r, uint256 atBlock) internal view returns (Bench memory b) {
+        b.jobId = r.ref.jobId;
+        b.transcoder = r.ref.transcoder;
+        b.claimId = r.ref.claimId;
+        b.broadcaster = r.broadcaster;
+        b.count = r.count;
+        b.atBlock = atBlock;
+        b.seats = _list.countAt(atBlock);
+    }
+
+    function _committee(IVerifier.Request calldata r, uint256 extensions) internal view returns (Bench memory b) {
+        if (r.count == 0 || r.count > COUNT_MAX) revert BadCount(r.count);
+        b = _bench(r, r.challengeBlock);
+        b.seed = r.seed;
+        b.work = r.work;
+        b.draws = _params.committee + extensions * _params.extensionDraws;
+        b.quorum = _params.quorum;
+    }
+
+    function _draw(Bench memory b, uint256 k) internal view returns (SeatList.Slot memory) {
+        if (k >= b.draws) revert NotDrawn(k, b.draws);
+        if (b.seats == 0) revert NoSeats(b.atBlock);
+        uint256 h = uint256(keccak256(abi.encode(b.seed, b.jobId, b.transcoder, b.claimId, k)));
+        return _list.slotAt(h % b.seats, b.atBlock);
+    }
+
+    function _isConflicted(Bench memory b, address holder) internal view returns (bool) {
+        if (holder == b.transcoder || holder == b.broadcaster) return true;
+        for (uint256 i = 0; i < b.barred.length; i++) {
+            if (holder == b.barred[i]) return true;
+        }
+        address delegate = bonding.delegateOf(holder);
+        return delegate != address(0) && (delegate == b.transcoder || delegate == b.broadcaster);
+    }
+
+    function _isEmpty(Bench memory b, uint256 k, address holder) internal view returns (bool) {
+        for (uint256 j = 0; j < k; j++) {
+            if (_draw(b, j).owner == holder) return true;
+        }
+        return _isConflicted(b, holder);
+    }
+
+    // ---- signatures ----
+
+    /// Checks openings and adds them to what was heard.  done: k's that may answer no more.
+    function _hear(Bench memory b, Heard memory heard, bytes calldata openings, uint256 done) internal view {
+        uint256 n = openings.length / OPENING_SIZE;
+        if (n == 0 || n * OPENING_SIZE != openings.length) revert BadLength(openings.length, OPENING_SIZE);
+        _grow(heard, n);
+        for (uint256 i = 0; i < n; i++) {
+            bytes calldata one = openings[i * OPENING_SIZE:(i + 1) * OPENING_SIZE];
+            uint256 k = uint16(bytes2(one));
+            SeatList.Slot memory slot = _draw(b, k);
+            if (heard.bits >> k != 0) revert NotAscending(k);
+            if (done >> k & 1 != 0) revert AlreadyDone(k);
+            uint256 answers = uint128(bytes16(one[2:]));
+            if (answers >> (2 * b.count) != 0) revert BadAnswers(k, answers);
+            _checkSigner(k, slot.owner, _verdictDigest(b, slot.owner, answers, one), one[82:]);
+            _checkNew(k, slot.owner, heard.owners, heard.known + i);
+            if (b.trusted >> k & 1 == 0 && _isConflicted(b, slot.owner)) revert Conflicted(k, slot.owner);
+            heard.bits |= 1 << k;
+            heard.words[heard.known + i] = answers | uint256(slot.seatId) << 128 | k << 176;
+        }
+    }
+
+    function _verdictDigest(Bench memory b, address holder, uint256 answers, bytes calldata opening)
+        internal
+        view
+        returns (bytes32)
+    {
+        bytes32 commitment =
+            keccak256(abi.encode(holder, answers, bytes32(opening[18:50]), bytes32(opening[50:82])));
+        return Typed.verdict(
+            Typed.domain(address(jobs)), b.jobId, b.transcoder, uint32(b.claimId), b.work, commitment
+        );
+    }
+
+    function _checkSigner(uint256 k, address holder, bytes32 digest, bytes calldata signature) internal pure {
+        address signer = Typed.signer(digest, signature);
+        if (signer == address(0) || signer != holder) revert BadSigner(k, signer, holder);
+    }
+
+    /// owners[n] = holder, unless it is there already: an address is heard once, however many seats.
+    function _checkNew(uint256 k, address holder, address[] memory owners, uint256 n) internal pure {
+        for (uint256 i = 0; i < n; i++) {
+            if (owners[i] == holder) revert SameVerifier(k, holder);
+        }
+        owners[n] = holder;
+    }
+
+    // ---- what was heard ----
+
+    function _grow(Heard memory heard, uint256 n) internal pure {
+        uint256[] memory words = new uint256[](heard.known + n);
+        address[] memory owners = new address[](heard.known + n);
+        for (uint256 i = 0; i < heard.known; i++) (words[i], owners[i]) = (heard.words[i], heard.owners[i]);
+        (heard.words, heard.owners) = (words, owners);
+    }
+
+    /// From storage: what earlier transactions brought.
+    function _recall(bytes32 key, uint256 done) internal view returns (Heard memory heard) {
+        if (done == 0) return heard;
+        heard.words = new uint256[](32);
+        heard.owners = new address[](32);
+        for (uint256 k = 0; done >> k != 0; k++) {
+            uint256 word = done >> k & 1 == 0 ? 0 : _answers[key][k];
+            if (word == 0) continue;
+            heard.words[heard.known] = word;
+            heard.owners[heard.known++] = _seats[_seatOf(word)].owner;
+        }
+    }
+
+    function _remember(bytes32 key, IVerifier.Request calldata r, Heard memory heard, bool jury) internal {
+        for (uint256 i = heard.known; i < heard.words.length; i++) {
+            _answers[key][_kOf(heard.words[i])] = heard.words[i];
+        }
+        emit Answered(r.ref.jobId, r.ref.transcoder, r.ref.claimId, r.batch, jury, heard.words);
+    }
+
+    function _answersOf(uint256 word) internal pure returns (uint256) {
+        return uint128(word);
+    }
+
+    function _seatOf(uint256 word) internal pure returns (uint256) {
+        return uint48(word >> 128);
+    }
+
+    function _kOf(uint256 word) internal pure returns (uint256) {
+        return word >> 176;
+    }
+
+    /// A verdict on all segments, or none.
+    function _tally(uint256[] memory words, uint256 count, uint256 quorum)
+        internal
+        pure
+        returns (bool found, uint256 verdicts)
+    {
+        for (uint256 s = 0; s < count; s++) {
+            uint256 v;
+            (found, v) = _majority(words, 2 * s, quorum);
+            if (!found) return (false, 0);
+            verdicts |= v << (2 * s);
+        }
+    }
+
+    /// The most frequent answer, when a quorum gave it and no other as many.
+    function _majority(uint256[] memory words, uint256 shift, uint256 quorum)
+        internal
+        pure
+        returns (bool found, uint256 best)
+    {
+        uint256[4] memory n;
+        for (uint256 i = 0; i < words.length; i++) n[words[i] >> shift & 3]++;
+        for (uint256 v = 1; v < 4; v++) {
+            if (n[v] > n[best]) best = v;
+        }
+        found = n[best] >= quorum;
+        for (uint256 v = 0; v < 4; v++) {
+            if (v != best && n[v] == n[best]) found = false;
+        }
+    }
+
+    /// What JobsManager is told: data that is not there is the transcoder's failure, unless a quorum
+    /// of the drawn had signed that they stored it.
+    function _reported(uint256 verdicts, uint256 stored, uint256 count) internal view returns (uint256 reported) {
+        uint256 n = 0;
+        for (uint256 k = 0; stored >> k != 0; k++) n += stored >> k & 1;
+        if (verdicts == 0 || n >= _params.quorum) return verdicts;
+        for (uint256 s = 0; s < count; s++) {
+            uint256 v = verdicts >> (2 * s) & 3;
+            reported |= (v == UNAVAILABLE ? FAIL : v) << (2 * s);
+        }
+    }
+
+    /// To those whose answers are the verdict; to all, if it is put together from several answers.
+    function _payAgreeing(
+        mapping(address => uint256) storage owed,
+        Heard memory heard,
+        uint256 verdicts,
+        uint256 amount
+    ) internal {
+        address[] memory agreeing = new address[](heard.words.length);
+        uint256 n = 0;
+        for (uint256 i = 0; i < heard.words.length; i++) {
+            if (_answersOf(heard.words[i]) == verdicts) agreeing[n++] = heard.owners[i];
+        }
+        if (n == 0) (agreeing, n) = (heard.owners, heard.owners.length);
+        _share(owed, agreeing, n, amount, treasury);
+    }
+
+    function _tellFinal(IVerifier.Request calldata r, Record memory rec, uint256 verdicts) internal {
+        emit Finalized(r.ref.jobId, r.ref.transcoder, r.ref.claimId, r.batch, verdicts);
+        jobs.receiveVerdicts(r.ref, r.batch, _reported(verdicts, rec.stored, r.count), r.count, true);
+    }
+
+    // ---- what is taken and owed ----
+
+    /// Take from a seat, in or out, what it has of `amount`.  The caller says to whom it goes.
+    function _fine(uint256 seatId, uint256 amount, Fault fault) internal returns (uint256 taken) {
+        Seat storage seat = _seats[seatId];
+        uint256 stake = seat.stake;
+        taken = amount < stake ? amount : stake;
+        seat.stake = stake - taken;
+        emit SeatFined(seat.owner, seatId, fault, taken);
+        if (seat.leftAt == 0 && stake - taken < _params.seatStake) _takeOut(seat, seatId);
+    }
+
+    function _takeOut(Seat storage seat, uint256 seatId) internal {
+        uint48 index = seat.index;
+        uint256 moved = _list.remove(index);
+        if (moved != 0) _seats[moved].index = index;
+        seat.leftAt = uint48(block.number);
+        emit SeatLeft(seat.owner, seatId);
+    }
+
+    /// Equal parts; what does not divide goes to the first.  Nobody: to `otherwise`.
+    function _share(
+        mapping(address => uint256) storage owed,
+        address[] memory to,
+        uint256 n,
+        uint256 amount,
+        address otherwise
+    ) internal {
+        if (amount == 0) return;
+        if (n == 0) {
+            owed[otherwise] += amount;
+            return;
+        }
+        uint256 part = amount / n;
+        owed[to[0]] += part + amount % n;
+        for (uint256 i = 1; i < n; i++) owed[to[i]] += part;
+    }
+
+    function _overturnedAmount() internal view returns (uint256) {
+        return uint256(_params.seatStake).part(_params.overturnedSlash);
+    }
+
+    /// Returns done with the bits of the fined: they answer no more.
+    function _fineSilent(Bench memory b, bytes32 key, uint32 done, uint256[] calldata silent)
+        internal
+        returns (uint32)
+    {
+        if (silent.length == 0) return done;
+        Heard memory heard = _recall(key, done);
+        uint256 amount = _params.silenceAmount;
+        uint256 taken = 0;
+        for (uint256 i = 0; i < silent.length; i++) {
+            uint256 k = silent[i];
+            SeatList.Slot memory slot = _draw(b, k);
+            if (done >> k & 1 != 0) revert AlreadyDone(k);
+            if (_isAmong(slot.owner, heard) || _isEmpty(b, k, slot.owner)) revert EmptyDraw(k);
+            done |= uint32(1 << k);
+            taken += _fine(slot.seatId, amount, Fault.Silence);
+        }
+        uint256 part = taken.part(_params.finderShare);
+        _tokens[msg.sender] += part;
+        _tokens[treasury] += taken - part;
+        return done;
+    }
+
+    function _isAmong(address holder, Heard memory heard) internal pure returns (bool) {
+        for (uint256 i = 0; i < heard.known; i++) {
+            if (heard.owners[i] == holder) return true;
+        }
+        return false;
+    }
+
+    function _emitExtended(IVerifier.Request calldata r, Record memory rec, bool jury) internal {
+        emit Extended(
+            r.ref.jobId, r.ref.transcoder, r.ref.claimId, r.batch, jury, rec.extensions, rec.deadline
+        );
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+pragma solidity ^0.8.28;
+
+/// What is kept of a transcoder, in one word; its past is in Records.
+struct Candidate {
+    uint16 position;         // in the pool, from 1; 0 outside
+    bool registered;
+    uint32 waiting;          // place on the waiting list, from 1; 0 not on it
+    uint32 records;          // how many
+    uint32 lastRewardRound;
+    uint32 activeSince;      // first round of the present stay in the pool
+    uint32 punishedUntil;    // missed rewards up to this round were punished
+    uint32 missedRewards;
+}
+
+/// The pool: a 4-ary min-heap by stake, a word (stake 96 | address 160) a node.  Four children
+/// make it half as deep as two, and a move writes two words a level.
+library PoolHeap {
+    uint256 private constant ARITY = 4;
+
+    function stakeOf(uint256 node) internal pure returns (uint256) {
+        return node >> 160;
+    }
+
+    function addressOf(uint256 node) internal pure returns (address) {
+        return address(uint160(node));
+    }
+
+    function node_(address who, uint256 stake) private pure returns (uint256) {
+        return stake << 160 | uint160(who);
+    }
+
+    function insert(
+        uint256[] storage heap,
+        mapping(address => Candidate) storage candidates,
+        address who,
+        uint256 stake
+    ) internal {
+        heap.push();
+        _rise(heap, candidates, heap.length - 1, node_(who, stake));
+    }
+
+    /// `index` from 0.
+    function update(
+        uint256[] storage heap,
+        mapping(address => Candidate) storage candidates,
+        uint256 index,
+        uint256 stake
+    ) internal {
+        uint256 old = _get(heap, index);
+        uint256 node = node_(addressOf(old), stake);
+        if (stake < stakeOf(old)) _rise(heap, candidates, index, node);
+        else _sink(heap, candidates, index, node, heap.length);
+    }
+
+    function remove(
+        uint256[] storage heap,
+        mapping(address => Candidate) storage candidates,
+        uint256 index
+    ) internal {
+        uint256 old = _get(heap, index);
+        uint256 size = heap.length - 1;
+        uint256 last = _get(heap, size);
+        candidates[addressOf(old)].position = 0;
+        heap.pop();
+        if (index == size) return;
+        if (stakeOf(last) < stakeOf(old)) _rise(heap, candidates, index, last);
+        else _sink(heap, candidates, index, last, size);
+    }
+
+    /// Put another in the root's place.
+    function replaceRoot(
+        uint256[] storage heap,
+        mapping(address => Candidate) storage candidates,
+        address who,
+        uint256 stake
+    ) internal {
+        candidates[addressOf(_get(heap, 0))].position = 0;
+        _sink(heap, candidates, 0, node_(who, stake), heap.length);
+    }
+
+    /// Towards the root, past all that have more stake.
+    function _rise(
+        uint256[] storage heap,
+        mapping(address => Candidate) storage candidates,
+        uint256 index,
+        uint256 node
+    ) private {
+        while (index > 0) {
+            uint256 parent = (index - 1) / ARITY;
+            uint256 above = _get(heap, parent);
+            if (stakeOf(above) <= stakeOf(node)) break;
+            _place(heap, candidates, index, above);
+            index = parent;
+        }
+        _place(heap, candidates, index, node);
+    }
+
+    /// Away from the root, past all that have less stake.
+    function _sink(
+        uint256[] storage heap,
+        mapping(address => Candidate) storage candidates,
+        uint256 index,
+        uint256 node,
+        uint256 size
+    ) private {
+        while (true) {
+            (uint256 child, uint256 below) = _smallestChild(heap, index, size);
+            if (child == 0 || stakeOf(below) >= stakeOf(node)) break;
+            _place(heap, candidates, index, below);
+            index = child;
+        }
+        _place(heap, candidates, index, node);
+    }
+
+    /// 0 if it has none.
+    function _smallestChild(uint256[] storage heap, uint256 index, uint256 size)
+        private
+        view
+        returns (uint256 child, uint256 node)
+    {
+        uint256 first = index * ARITY + 1;
+        uint256 end = first + ARITY < size ? first + ARITY : size;
+        for (uint256 i = first; i < end; i++) {
+            uint256 other = _get(heap, i);
+            if (child != 0 && stakeOf(other) >= stakeOf(node)) continue;
+            (child, node) = (i, other);
+        }
+    }
+
+    function _place(
+        uint256[] storage heap,
+        mapping(address => Candidate) storage candidates,
+        uint256 index,
+        uint256 node
+    ) private {
+        assembly {
+            mstore(0, heap.slot)
+            sstore(add(keccak256(0, 32), index), node)
+        }
+        Candidate storage c = candidates[addressOf(node)];
+        if (c.position != index + 1) c.position = uint16(index + 1);
+    }
+
+    /// Callers know that index is within bounds: no read of the length.
+    function _get(uint256[] storage heap, uint256 index) private view returns (uint256 node) {
+        assembly {
+            mstore(0, heap.slot)
+            node := sload(add(keccak256(0, 32), index))
+        }
+    }
+}

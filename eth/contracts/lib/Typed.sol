@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+pragma solidity ^0.8.28;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+
+/// What nodes sign: EIP-712 over the domain (lpnode, 1, chain, JobsManager's proxy).  The same
+/// digests as protocol/segment.c and test/vectors/eip712.json.
+library Typed {
+    bytes32 private constant DOMAIN =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+    bytes32 private constant NAME = keccak256("lpnode");
+    bytes32 private constant VERSION = keccak256("1");
+    bytes32 private constant SEGMENT = keccak256(
+        "Segment(uint256 jobId,address transcoder,string streamId,uint64 sequence,uint32 durationMs,"
+        "bytes32 dataHash)"
+    );
+    bytes32 private constant RECEIPT = keccak256(
+        "Receipt(uint256 jobId,string streamId,uint64 sequence,bytes32 dataHash,bytes32 transcodedHash,"
+        "bytes broadcasterSig)"
+    );
+    bytes32 private constant FALLBACK =
+        keccak256("Fallback(uint256 jobId,uint8 rank,address transcoder,uint64 fromSequence)");
+    bytes32 private constant VERDICT = keccak256(
+        "Verdict(uint256 jobId,address transcoder,uint32 claimId,bytes32 work,bytes32 commitment)"
+    );
+    bytes32 private constant STORED =
+        keccak256("Stored(uint256 jobId,address transcoder,uint32 claimId,bytes32 work)");
+
+    /// Not cached: an implementation does not know its proxy, and a chain may split.
+    function domain(address jobsManager) internal view returns (bytes32) {
+        return keccak256(abi.encode(DOMAIN, NAME, VERSION, block.chainid, jobsManager));
+    }
+
+    function segment(
+        bytes32 domain_,
+        uint256 jobId,
+        address transcoder,
+        bytes32 streamIdHash,
+        uint64 sequence,
+        uint32 durationMs,
+        bytes32 dataHash
+    ) internal pure returns (bytes32) {
+        return digest(
+            domain_,
+            keccak256(abi.encode(SEGMENT, jobId, transcoder, streamIdHash, sequence, durationMs, dataHash))
+        );
+    }
+
+    function receipt(
+        bytes32 domain_,
+        uint256 jobId,
+        bytes32 streamIdHash,
+        uint64 sequence,
+        bytes32 dataHash,
+        bytes32 transcodedHash,
+        bytes calldata broadcasterSig
+    ) internal pure returns (bytes32) {
+        bytes32 sigHash = keccak256(broadcasterSig);
+        return digest(
+            domain_,
+            keccak256(abi.encode(RECEIPT, jobId, streamIdHash, sequence, dataHash, transcodedHash, sigHash))
+        );
+    }
+
+    function fallback_(bytes32 domain_, uint256 jobId, uint8 rank, address transcoder, uint64 fromSequence)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return digest(domain_, keccak256(abi.encode(FALLBACK, jobId, rank, transcoder, fromSequence)));
+    }
+
+    function verdict(
+        bytes32 domain_,
+        uint256 jobId,
+        address transcoder,
+        uint32 claimId,
+        bytes32 work,
+        bytes32 commitment
+    ) internal pure returns (bytes32) {
+        return digest(domain_, keccak256(abi.encode(VERDICT, jobId, transcoder, claimId, work, commitment)));
+    }
+
+    function stored(bytes32 domain_, uint256 jobId, address transcoder, uint32 claimId, bytes32 work)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return digest(domain_, keccak256(abi.encode(STORED, jobId, transcoder, claimId, work)));
+    }
+
+    function digest(bytes32 domain_, bytes32 structHash) internal pure returns (bytes32) {
+        return MessageHashUtils.toTypedDataHash(domain_, structHash);
+    }
+
+    /// Who signed; 0 for what is no signature, has another length or a high s.
+    function signer(bytes32 digest_, bytes calldata sig) internal pure returns (address who) {
+        (who,,) = ECDSA.tryRecoverCalldata(digest_, sig);
+    }
+}
