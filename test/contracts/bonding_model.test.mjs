@@ -4,13 +4,14 @@
 //	SEED=N STEPS=N   to repeat, to go on for longer
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
-import { ZeroAddress, ZeroHash, id } from 'ethers'
-import { compare, key, new_model, pay_fees, start_bonding, sync_round } from './lib/bonding.mjs'
+import { ZeroAddress, ZeroHash } from 'ethers'
+import { compare, key, new_model, start_bonding, sync_round } from './lib/bonding.mjs'
 import { RuleError } from './lib/bonding_model.mjs'
 import { LPT, expect_revert, random_from, run, seed } from './lib/kit.mjs'
 
-const steps = Number(process.env.STEPS || 250)
-const N_ACCOUNTS = 12
+const steps = Number(process.env.STEPS || 150)
+const N_ACCOUNTS = 10
+const ROUND_LENGTH = 120n
 
 /* What everybody has by plain proportion, in floating point. */
 class Shadow {
@@ -46,6 +47,7 @@ class Shadow {
 	share(delegate, amount, field) {
 		const all = this.at(delegate)
 		const sum = all.reduce((t, s) => t + s.settled, 0)
+		if (sum <= 0) return
 		const parts = all.map(s => Number(amount) * s.settled / sum)
 		all.forEach((s, i) => { s[field] += parts[i] })
 	}
@@ -106,11 +108,12 @@ class Walk {
 			const args = e.args.map(a => a === null ? ZeroAddress : a)
 			await expect_revert(send(), this.kit.bonding, e.rule, args)
 			this.refused.set(`${name}: ${e.rule}`, (this.refused.get(`${name}: ${e.rule}`) ?? 0) + 1)
-			return
+			return false
 		}
 		await run(send())
 		on_shadow?.(result)
 		this.done.set(name, (this.done.get(name) ?? 0) + 1)
+		return true
 	}
 
 	as(who) { return this.kit.bonding.connect(who) }
@@ -181,14 +184,16 @@ class Walk {
 	}
 
 	transcoder() {
-		const a = this.account()
+		const idle = this.accounts.filter(a => this.m.delegation(key(a)).delegate === key(a) && !this.m.is_registered(key(a)))
+		const a = idle.length && this.chance(0.7) ? this.one(idle) : this.account()
 		const rates = [this.below(11) * 100000, this.below(11) * 100000, this.below(1000)].map(BigInt)
 		return this.both('transcoder', () => this.m.transcoder(key(a), ...rates), () => this.as(a).transcoder(...rates))
 	}
 
 	lower_price() {
 		const [a, matched] = [this.delegate(), this.delegate()]
-		const price = BigInt(this.below(1000))
+		const price = this.m.candidate(key(this.chance(0.5) ? matched : a)).records.last.price + BigInt(this.below(3)) - 1n
+		if (price < 0n) return false
 		return this.both('lowerPrice', () => this.m.lower_price(key(a), price, key(matched)), () => this.as(a).lowerPrice(price, matched))
 	}
 
@@ -253,6 +258,7 @@ class Walk {
 	async next_round() {
 		const receipt = await this.kit.next_round(this.account())
 		await sync_round(this.kit, this.m, receipt)
+		this.round_end = BigInt(receipt.blockNumber) - 1n + ROUND_LENGTH
 		this.shadow.begin(this.m.round)
 	}
 
@@ -264,33 +270,42 @@ class Walk {
 		}
 	}
 
+	/* Returns what was done; null if the contract refused it. */
 	async step() {
-		const weights = [['bond', 6], ['unbond', 3], ['rebond', 2], ['complete_move', 3], ['withdraw_stake', 3], ['withdraw_fees', 2],
-			['claim', 1], ['transcoder', 4], ['lower_price', 1], ['resign', 0.4], ['availability', 1], ['promote', 1], ['reward', 5],
+		const weights = [['bond', 6], ['unbond', 3], ['rebond', 2], ['complete_move', 2], ['withdraw_stake', 2], ['withdraw_fees', 2],
+			['claim', 1], ['transcoder', 3], ['lower_price', 1], ['resign', 0.4], ['availability', 1], ['promote', 1], ['reward', 6],
 			['fees', 4], ['slash', 1.5], ['missed', 1.5]]
 		let left = this.random() * weights.reduce((s, [, w]) => s + w, 0)
 		const [name] = weights.find(([, w]) => (left -= w) < 0)
-		if (process.env.TRACE) console.log(name)
-		await this[name]()
-		return name
+		return await this[name]() ? name : null
+	}
+
+	/* Enough of them that there is a waiting list. */
+	async begin() {
+		for (const a of this.accounts.slice(0, 7)) {
+			const amount = BigInt(1 + this.below(1000)) * LPT
+			await this.both('bond', () => this.m.bond(key(a), amount, key(a)), () => this.as(a).bond(amount, a),
+				() => this.shadow.put(key(a), key(a), amount, this.m.round))
+			const rates = [this.below(11) * 100000, this.below(11) * 100000, this.below(1000)].map(BigInt)
+			await this.both('transcoder', () => this.m.transcoder(key(a), ...rates), () => this.as(a).transcoder(...rates))
+		}
+		await this.next_round()
 	}
 
 	async go(n) {
-		for (let i = 0; i < n; i++) {
-			if (this.chance(0.12) || await this.near_end()) await this.next_round()
-			if (this.chance(0.1)) await this.kit.mine(this.below(25))
-			const what = `seed ${seed}, step ${i} (${await this.step()})`
-			if (process.env.TRACE) console.log(`# ${Date.now() % 1000000} ${what}`)
+		await this.begin()
+		for (let i = 0; i < n;) {
+			if (this.chance(0.08) || this.near_end()) await this.next_round()
+			if (this.chance(0.08)) await this.kit.mine(this.below(25))
+			const name = await this.step()
+			if (!name) continue
+			const what = `seed ${seed}, step ${++i} (${name})`
 			await compare(this.kit, this.m, this.accounts, what)
 			this.check_shadow(what)
 		}
 	}
 
-	async near_end() {
-		const rounds = this.kit.sys.RoundsManager
-		const end = await rounds.currentRoundStartBlock() + await rounds.roundLength()
-		return BigInt(await this.kit.chain.block()) + 40n > end
-	}
+	near_end() { return this.m.block + 40n > this.round_end }
 }
 
 const pay_fees_later = (kit, who, fees, round) =>
@@ -299,7 +314,7 @@ const pay_fees_later = (kit, who, fees, round) =>
 let kit
 before(async () => {
 	kit = await start_bonding({
-		accounts: N_ACCOUNTS, round_length: 120,
+		accounts: N_ACCOUNTS, round_length: ROUND_LENGTH,
 		parameters: {
 			numActiveTranscoders: 3, minTranscoderStake: LPT, slashablePeriod: 30, unbondingPeriod: 2, missedRewardRounds: 2,
 			competitivenessGrace: 2, competitivenessFloor: 10n ** 15n, competitivenessTolerance: 500000n,

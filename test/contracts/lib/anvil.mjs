@@ -150,6 +150,14 @@ export class Chain {
 		}
 	}
 
+	// wait() of ethers asks once and then with each new block: on a busy machine the only block
+	// may come between, and it would wait for ever.
+	async #mined(hash) {
+		for (const until = Date.now() + 60000; Date.now() < until; await sleep(2))
+			if (await this.rpc('eth_getTransactionReceipt', hash)) return
+		throw new Error(`${hash} was not mined in 60 s`)
+	}
+
 	/* n blocks, `seconds` apart. */
 	mine(n = 1, seconds = 1) { return this.rpc('anvil_mine', toQuantity(n), toQuantity(seconds)) }
 
