@@ -112,7 +112,7 @@ test('three of five that say PASS settle a batch and share its fee', async () =>
 	const { answers, fee, verdicts, batch } = event_of(receipt, v, 'Decided')
 	assert.deepEqual([fee, verdicts, batch], [r.fee, 0n, 0n])
 	assert.deepEqual([...answers].map(w => [w >> 176n, seat_of(w), w & (1n << 128n) - 1n]),
-		[0, 2, 4].map(k => [BigInt(k), BigInt(r.drawn[k] + 1), 0n]))
+		[0, 2, 4].map(k => [BigInt(k), BigInt(r.seats[k]), 0n]))
 	for (const k of [0, 2, 4]) assert.equal(await v.fees(c.holder(r, k).address), 1001n)
 	const record = await v.getRecord(r.ref, 0)
 	assert.deepEqual([record.phase, record.deadline], [PHASE.settled, BigInt(receipt.blockNumber) + p.appealPeriod])
@@ -153,7 +153,7 @@ test('only JobsManager brings batches and ETH', async () => {
 })
 
 test('lies in one transaction are refused', async t => {
-	const r = await c.make(d => c.distinct()(d) && d[5] !== d[0])
+	const r = await c.make(d => c.distinct()(d) && d(5) !== d(0))
 	const settle = (...openings) => c.settle(r, concat(openings))
 	const [a, b, d] = [0, 1, 2].map(k => c.open(r, k))
 	await t.test('two are too few', () => refused(settle(a, b), 'QuorumMissing', [2, 3]))
@@ -162,7 +162,7 @@ test('lies in one transaction are refused', async t => {
 		await refused(settle(a, b, d, c.open(r, 3, bad)), 'NotPass', [3, bad])
 	})
 	await t.test('one who is not drawn signs for k', async () => {
-		const outsider = c.verifiers.find((_, i) => !r.drawn.slice(0, 5).includes(i))
+		const outsider = c.verifiers.find((_, i) => !r.seats.slice(0, 5).includes(i + 1))
 		await refused(settle(a, b, opening(c.jobs, outsider, 2, 0n, r)), 'BadSigner', [2, ANY, c.holder(r, 2)])
 	})
 	await t.test('a k beyond the committee', () => refused(settle(a, b, c.open(r, 5)), 'NotDrawn', [5, 5]))
@@ -202,7 +202,7 @@ test('lies in one transaction are refused', async t => {
 test('an address with two seats is heard once', async () => {
 	await c.join(c.verifiers[0], 1)
 	await c.mine(1)
-	const r = await c.make(d => d[0] === 0 && d[2] === 40 && d[1] !== 0 && d[1] !== 40)
+	const r = await c.make(d => d(0) === 0 && d(2) === 40 && d(1) !== 0 && d(1) !== 40)
 	const second = opening(c.jobs, c.verifiers[0], 2, 0n, r)
 	await refused(c.settle(r, concat([c.open(r, 0), c.open(r, 1), second])), 'SameVerifier', [2, c.verifiers[0]])
 	const draws = await v.getDraws(r, 0, 5)
@@ -237,8 +237,8 @@ test('seats that join after the challenge are not drawn', async () => {
 
 test('seats that leave after the challenge keep their duty and their word', async () => {
 	const r = await c.make(c.distinct())
-	await run(c.by(c.holder(r, 0)).leaveSeats([r.drawn[0] + 1]))
-	await run(c.by(c.holder(r, 1)).leaveSeats([r.drawn[1] + 1]))
+	await run(c.by(c.holder(r, 0)).leaveSeats([r.seats[0]]))
+	await run(c.by(c.holder(r, 1)).leaveSeats([r.seats[1]]))
 	await c.settle(r, c.open_all(r, { 0: 0n, 1: 0n, 2: 0n }))
 })
 
@@ -320,7 +320,7 @@ test('two against two is no verdict', async () => {
 test('a verifier that spoke with one seat is not heard with another later', async () => {
 	await c.join(c.verifiers[0], 1)
 	await c.mine(1)
-	const r = await c.make(d => d[0] === 0 && d[2] === 40)
+	const r = await c.make(d => d(0) === 0 && d(2) === 40)
 	await c.request(r)
 	await run(v.answer(r, c.open(r, 0)))
 	await refused(v.answer(r, opening(c.jobs, c.verifiers[0], 2, 0n, r)), 'SameVerifier', [2, c.verifiers[0]])
@@ -339,7 +339,7 @@ test('who stored the data and denies it loses half a seat; the verdict stays UNA
 	await c.request(r, c.stored(r, [0, 1, 2]))
 	const verdict = all(UNAVAILABLE, 4)
 	const receipt = await run(v.answer(r, c.open_all(r, { 2: verdict, 3: verdict, 4: verdict })))
-	expect_event(receipt, v, 'SeatFined', [c.holder(r, 2), r.drawn[2] + 1, 1, p.seatStake / 2n])
+	expect_event(receipt, v, 'SeatFined', [c.holder(r, 2), r.seats[2], 1, p.seatStake / 2n])
 	assert.equal(await v.tokens(c.sys.at.Treasury), p.seatStake / 2n)
 	assert.deepEqual(c.received(receipt), [{ verdicts: verdict, isFinal: false, batch: 0n }])
 	const paid = await run(v.withdrawTokens(c.sys.at.Treasury))
@@ -359,7 +359,7 @@ test('lies in statements are refused', async () => {
 	await refused(c.request(r, statement(c.jobs, c.holder(r, 0), 7, r)), 'NotDrawn', [7, 5])
 	await c.join(c.verifiers[0], 1)
 	await c.mine(1)
-	const twice = await c.make(d => d[0] === 0 && d[1] === 40)
+	const twice = await c.make(d => d(0) === 0 && d(1) === 40)
 	const two = concat([0, 1].map(k => statement(c.jobs, c.verifiers[0], k, twice)))
 	await refused(c.request(twice, two), 'SameVerifier', [1, c.verifiers[0]])
 })
@@ -377,7 +377,7 @@ test('an answer to what was never asked, or asked otherwise, is refused', async 
 
 test('one to five of five are silent: each is fined, five more are drawn, who reports has a part', async () => {
 	for (let silent = 1; silent <= 5; silent++) {
-		const r = await c.make(c.distinct(40, 10), { claimId: silent })
+		const r = await c.make(c.distinct(10), { claimId: silent })
 		const request = await c.request(r)
 		const answers = { 0: FAIL, 1: 0n, 2: UNAVAILABLE, 3: INVALID_INPUT }
 		const said = Object.fromEntries(Object.entries(answers).slice(0, 5 - silent))
@@ -388,14 +388,14 @@ test('one to five of five are silent: each is fined, five more are drawn, who re
 
 		const ks = [0, 1, 2, 3, 4].slice(5 - silent)
 		const before = await v.tokens(c.finder.address)
-		const stakes = await Promise.all(ks.map(k => c.stake(r.drawn[k])))
+		const stakes = await Promise.all(ks.map(k => c.stake(r.seats[k])))
 		if (silent < 5) await refused(v.extend(r, [0]), 'AlreadyDone', [0])
 		await refused(v.extend(r, [5]), 'NotDrawn', [5, 5])
 		const receipt = await run(c.by(c.finder).extend(r, ks))
 		expect_event(receipt, v, 'Extended', [r.ref.jobId, r.ref.transcoder, r.ref.claimId, 0, false, 1, receipt.blockNumber + Number(p.verdictPeriod)])
 		const fines = stakes.map(s => s < p.silenceAmount ? s : p.silenceAmount).reduce((a, b) => a + b)
 		assert.equal(await v.tokens(c.finder.address) - before, fines / 10n)
-		for (const [i, k] of ks.entries()) assert.equal(await c.stake(r.drawn[k]), stakes[i] - p.silenceAmount)
+		for (const [i, k] of ks.entries()) assert.equal(await c.stake(r.seats[k]), stakes[i] - p.silenceAmount)
 		await refused(v.answer(r, c.open(r, 4)), 'AlreadyDone', [4])
 
 		const heard = await run(v.answer(r, c.open_all(r, { 5: FAIL, 6: FAIL, 7: FAIL })))
@@ -408,7 +408,7 @@ test('a fined seat is out until it is topped up; stake beyond a seat\'s keeps it
 	await c.fund_tokens(c.verifiers[1], p.silenceAmount)
 	await run(c.by(c.verifiers[1]).topUpSeat(2, p.silenceAmount))
 	await c.mine(1)
-	const r = await c.make(d => d[0] === 0 && d[1] === 1)
+	const r = await c.make(d => d(0) === 0 && d(1) === 1)
 	const request = await c.request(r)
 	await c.kit.chain.next_is(BigInt(request.blockNumber) + p.verdictPeriod + 1n)
 	const receipt = await run(v.extend(r, [0, 1]))
@@ -425,7 +425,7 @@ test('a fined seat is out until it is topped up; stake beyond a seat\'s keeps it
 test('empty draws are not fined', async () => {
 	await c.join(c.verifiers[0], 1)
 	await c.mine(1)
-	const r = await c.make(d => d[0] === 0 && d[2] === 40 && new Set(d.slice(0, 5)).size === 5)
+	const r = await c.make(d => d(0) === 0 && d(2) === 40 && c.distinct()(d))
 	await run(c.bonding.setDelegate(c.holder(r, 1).address, c.transcoder.address))
 	const request = await c.request(r)
 	await c.kit.chain.next_is(BigInt(request.blockNumber) + p.verdictPeriod + 1n)
@@ -438,7 +438,7 @@ test('empty draws are not fined', async () => {
 test('who answered with its second draw is not fined for its first', async () => {
 	await c.join(c.verifiers[0], 1)
 	await c.mine(1)
-	const r = await c.make(d => d[0] === 0 && d[2] === 40)
+	const r = await c.make(d => d(0) === 0 && d(2) === 40)
 	const request = await c.request(r)
 	await run(v.answer(r, opening(c.jobs, c.verifiers[0], 2, 0n, r)))
 	await c.kit.chain.next_is(BigInt(request.blockNumber) + p.verdictPeriod + 1n)
@@ -448,10 +448,10 @@ test('who answered with its second draw is not fined for its first', async () =>
 test('a seat that left after the challenge is fined all the same', async () => {
 	const r = await c.make(c.distinct())
 	const request = await c.request(r)
-	await run(c.by(c.holder(r, 0)).leaveSeats([r.drawn[0] + 1]))
+	await run(c.by(c.holder(r, 0)).leaveSeats([r.seats[0]]))
 	await c.kit.chain.next_is(BigInt(request.blockNumber) + p.verdictPeriod + 1n)
 	const receipt = await run(v.extend(r, [0]))
-	expect_event(receipt, v, 'SeatFined', [c.holder(r, 0), r.drawn[0] + 1, 0, p.silenceAmount])
+	expect_event(receipt, v, 'SeatFined', [c.holder(r, 0), r.seats[0], 0, p.silenceAmount])
 })
 
 async function extend_all(r, request) {
@@ -464,7 +464,7 @@ async function extend_all(r, request) {
 }
 
 test('three extensions, then no verdict: the fee goes back when nobody answered', async () => {
-	const r = await c.make(c.distinct(40, 8))
+	const r = await c.make(c.distinct(8))
 	const due = await extend_all(r, await c.request(r))
 	await refused(v.endWithoutVerdict(r, []), 'TooEarly', [due + 1n])
 	await c.kit.chain.next_is(due + 1n)

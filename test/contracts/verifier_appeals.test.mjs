@@ -34,7 +34,7 @@ async function appealed(first, options = {}) {
 	}
 	const receipt = await run(c.by(c.finder).appeal(r, decision))
 	const due = event_of(receipt, v, 'AppealOpened').deadline
-	await c.mine(1)
+	await c.mine(2)
 	return { r, decision, receipt, due }
 }
 
@@ -53,7 +53,7 @@ test('verifiers that always say PASS are overturned by a jury and pay for it', a
 	expect_event(done, v, 'AppealEnded', [r.ref.jobId, r.ref.transcoder, 0, 0, OUTCOME.overturned, fail])
 	assert.deepEqual(c.received(done), [{ verdicts: fail, isFinal: true, batch: 0n }])
 	const lost = p.seatStake * p.overturnedSlash / 1000000n
-	for (const k of [0, 1, 2]) assert.equal(await c.stake(r.drawn[k]), p.seatStake - lost)
+	for (const k of [0, 1, 2]) assert.equal(await c.stake(r.seats[k]), p.seatStake - lost)
 	assert.equal(await v.tokens(c.finder.address), p.appealBond + 3n * lost / 2n)
 	const to_jury = await sum_of(jurors, j => v.tokens(j))
 	assert.equal(to_jury, 3n * lost - 3n * lost / 2n)
@@ -72,7 +72,7 @@ test('an appeal that is lost pays the jury; there is no second one', async () =>
 	assert.deepEqual(c.received(done), [])
 	assert.equal(await sum_of(jurors, j => v.tokens(j)), p.appealBond)
 	assert.equal(await v.tokens(c.finder.address), 0n)
-	for (const k of [0, 1, 2]) assert.equal(await c.stake(r.drawn[k]), p.seatStake)
+	for (const k of [0, 1, 2]) assert.equal(await c.stake(r.seats[k]), p.seatStake)
 	await refused(c.by(c.finder).appeal(r, decision), 'WrongPhase', [PHASE.final])
 	await refused(v.judge(r, decision, openings), 'WrongPhase', [PHASE.final])
 	await c.check_held()
@@ -101,7 +101,7 @@ test('only who gave the overturned answer loses', async () => {
 	await c.request(r)
 	const decision = c.decision(await run(v.answer(r, c.open_all(r, { 0: 0n, 1: FAIL, 2: 0n, 3: 0n, 4: answers_of(0n, FAIL, 0n, 0n) }))))
 	await run(c.by(c.finder).appeal(r, decision))
-	await c.mine(1)
+	await c.mine(2)
 	const { openings } = await jury_openings(c, r, decision, FAIL)
 	const done = await run(v.judge(r, decision, openings))
 	assert.deepEqual(events_of(done, v, 'SeatFined').map(e => e.owner).sort(), [0, 2, 3, 4].map(k => c.holder(r, k).address).sort())
@@ -131,10 +131,10 @@ test('UNAVAILABLE from a jury is no finding, and UNAVAILABLE overturned costs no
 test('a jury is fresh: first verifiers, the appellant, the parties do not sit', async () => {
 	const r = await c.make(c.distinct())
 	const decision = await c.settled(r)
-	const appellant = c.verifiers.find((_, i) => !r.drawn.slice(0, 3).includes(i))
+	const appellant = c.verifiers.find((_, i) => !r.seats.slice(0, 3).includes(i + 1))
 	await c.fund_tokens(appellant, p.appealBond)
 	await run(c.by(appellant).appeal(r, decision))
-	await c.mine(1)
+	await c.mine(2)
 	await run(c.bonding.setDelegate(c.verifiers[39].address, c.transcoder.address))
 	const { draws, seed } = await jury_of(c, r, decision, 0, 200)
 	const barred = new Set([appellant, c.verifiers[39], ...[0, 1, 2].map(k => c.holder(r, k))].map(a => a.address))
@@ -245,10 +245,10 @@ test('appeals too late, of what was not decided so, or without a bond are refuse
 test('the overturned lose what is left of a seat, and are out', async () => {
 	await run(v.connect(await c.kit.as_owner()).setOverturnedSlash(1000000))
 	const { r, decision } = await appealed(0n)
-	await run(c.by(c.holder(r, 0)).leaveSeats([r.drawn[0] + 1]))
+	await run(c.by(c.holder(r, 0)).leaveSeats([r.seats[0]]))
 	const { openings } = await jury_openings(c, r, decision, FAIL)
 	await run(v.judge(r, decision, openings))
-	for (const k of [0, 1, 2]) assert.equal(await c.stake(r.drawn[k]), 0n)
+	for (const k of [0, 1, 2]) assert.equal(await c.stake(r.seats[k]), 0n)
 	assert.equal(await v.seatCount(), 37n)
 	await c.check_held()
 })
@@ -268,7 +268,7 @@ test('a claim is settled when no appeal is open or may be opened', async () => {
 	await c.mine(Number(p.appealPeriod))
 	assert.equal(await v.isSettled(other.ref), false)
 	assert.equal(await c.kit.chain.block(), receipt.blockNumber + Number(p.appealPeriod))
-	await c.mine(1)
+	await c.mine(2)
 	assert.equal(await v.isSettled(other.ref), true)
 })
 
@@ -288,8 +288,8 @@ test('who passes a planted segment pays half to the broadcaster; who failed it h
 	const receipt = await punish(r, [20], plant_proof(salt, [{ request: r, decision, items }]))
 	expect_event(receipt, v, 'PlantPunished', [r.ref.jobId, r.ref.transcoder, 0, 3, 1, 700])
 	const lost = p.seatStake / 2n
-	for (const k of [0, 2, 3]) assert.equal(await c.stake(r.drawn[k]), p.seatStake - lost)
-	for (const k of [1, 4]) assert.equal(await c.stake(r.drawn[k]), p.seatStake)
+	for (const k of [0, 2, 3]) assert.equal(await c.stake(r.seats[k]), p.seatStake - lost)
+	for (const k of [1, 4]) assert.equal(await c.stake(r.seats[k]), p.seatStake)
 	assert.equal(await v.tokens(c.broadcaster.address), 3n * lost / 2n)
 	assert.equal(await v.tokens(c.sys.at.Treasury), 3n * lost - 3n * lost / 2n)
 	assert.equal(await v.fees(c.holder(r, 1).address), 700n)

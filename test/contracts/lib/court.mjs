@@ -40,8 +40,10 @@ export function high_s(signature) {
 	return concat([`0x${r}`, toBeHex(n - s, 32), toBeHex(v === 27 ? 28 : 27, 1)])
 }
 
-export const draw_hash = (seed, ref, k) =>
-	BigInt(abi_hash(['bytes32', 'uint256', 'address', 'uint32', 'uint256'], [seed, ref.jobId, ref.transcoder, ref.claimId, k]))
+/* Index of draw k among n seats; kept simple, as seeds are searched for by it. */
+function draw_index(seed, ref_words, k, n) {
+	return Number(BigInt(keccak256(`${seed}${ref_words}${word(k).slice(2)}`)) % n)
+}
 
 /* Index of a word of Decided.answers. */
 export const seat_of = w => w >> 128n & 0xffffffffffffn
@@ -106,29 +108,34 @@ export class Court {
 	by(account) { return this.verifier.connect(account) }
 	mine(n) { return this.kit.mine(n) }
 
-	/* A request of `count` segments at the last block's seats, whose draws satisfy `want`. */
-	async make(want = () => true, { count = 4, fee = 3003n, claimId = 0, batch = 0, draws = 20, items } = {}) {
+	/* A request of `count` segments at the last block's seats, whose draws satisfy `want`, which
+	 * is given a function from k to index. */
+	async make(want = () => true, { count = 4, fee = 3003n, claimId = 0, batch = 0, items } = {}) {
 		const ref = { jobId: 9n, transcoder: this.transcoder.address, claimId }
+		const ref_words = coder.encode(['uint256', 'address', 'uint32'], [ref.jobId, ref.transcoder, claimId]).slice(2)
 		const challengeBlock = await this.kit.chain.block()
-		const n = Number(await this.verifier.seatCount())
+		const n = await this.verifier.seatCount()
+		let seed
 		for (let i = 1; ; i++) {
-			const seed = keccak256(word(i))
-			const drawn = Array.from({ length: draws }, (_, k) => Number(draw_hash(seed, ref, k) % BigInt(n)))
-			if (!want(drawn)) continue
-			const work = items ? work_of(items) : keccak256(word(batch + 100 * claimId))
-			return { ref, batch, broadcaster: this.broadcaster.address, seed, challengeBlock, work, count: items?.length ?? count, fee, drawn }
+			seed = keccak256(word(i))
+			if (want(k => draw_index(seed, ref_words, k, n))) break
+		}
+		const work = items ? work_of(items) : keccak256(word(batch + 100 * claimId))
+		const r = { ref, batch, broadcaster: this.broadcaster.address, seed, challengeBlock, work, count: items?.length ?? count, fee }
+		const draws = await this.verifier.getDraws(r, 0, 20)
+		return { ...r, seats: draws.map(d => Number(d.seatId)), holders: draws.map(d => account_of(this, d.owner)) }
+	}
+
+	/* The first draws are of different seats. */
+	distinct(first = 5) {
+		return draw => {
+			const seen = new Set()
+			for (let k = 0; k < first; k++) if (seen.size === seen.add(draw(k)).size) return false
+			return true
 		}
 	}
 
-	/* By default the first five are five of the first `n` verifiers, one seat each. */
-	distinct(n = 40, first = 5) {
-		return drawn => {
-			const d = drawn.slice(0, first)
-			return new Set(d).size === first && d.every(i => i < n)
-		}
-	}
-
-	holder(r, k) { return this.verifiers[r.drawn[k]] }
+	holder(r, k) { return r.holders[k] }
 
 	open(r, k, answers = 0n, lie) { return opening(this.jobs, this.holder(r, k), k, answers, r, lie) }
 	/* { k: answers } */
@@ -150,12 +157,12 @@ export class Court {
 		return events_of(receipt, this.jobs, 'Received').map(e => ({ verdicts: e.verdicts, isFinal: e.isFinal, batch: e.batch }))
 	}
 
-	async stake(account_index) { return (await this.verifier.getSeat(account_index + 1)).stake }
+	async stake(seat) { return (await this.verifier.getSeat(seat)).stake }
 
 	/* LPT held == stakes + bonds + owed; ETH held == owed + fees of open requests. */
 	async check_held({ bonds = 0n, fees = 0n } = {}) {
 		const v = this.verifier
-		const who = [...this.kit.accounts, { address: this.sys.at.Treasury }]
+		const who = [...this.kit.accounts, this.kit.deployer, { address: this.sys.at.Treasury }]
 		const sum = async list => (await Promise.all(list)).reduce((a, b) => a + b, 0n)
 		const seats = Array.from({ length: Number(await v.seatsCreated()) }, (_, i) => v.getSeat(i + 1).then(s => s.stake))
 		const tokens = await sum([...seats, ...who.map(a => v.tokens(a.address))])
