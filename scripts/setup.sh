@@ -77,7 +77,7 @@ install_npm() {
 	esac
 	command -v npm >/dev/null || die "npm is missing: run scripts/setup.sh run"
 	omit=
-	[ "$want" = test ] || omit=--omit=dev
+	[ "$want" = test ] || omit="--omit=dev --omit=optional"
 	say "npm packages for: $want"
 	mkdir -p build
 	npm ci --ignore-scripts --no-audit --no-fund $omit >build/setup-npm.log 2>&1 || {
