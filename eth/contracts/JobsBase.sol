@@ -69,22 +69,29 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
         bool refuted;
     }
 
-    struct ClaimWord {
-        uint40 claimBlock;
-        uint40 segments;
-        uint64 lastVerified;
-        uint16 verified;
-        uint16 passed;
-        uint16 batches;
+    /// A claim is one new word.  23 bytes of its content's hash are enough: who wants another root
+    /// to be its claim's, too, has 2^92 hashes to try before it claims.
+    struct ClaimHead {
+        bytes23 content;
+        uint32 claimBlock;
+        uint16 segments;
         uint16 params;
         IJobsManager.ClaimStatus status;
-        uint40 settledAt;
+    }
+
+    /// What was verified of a claim: a word that only challenged claims have.
+    struct Verified {
+        uint64 next;    // least sequence that may follow
+        uint16 count;
+        uint16 passed;
+        uint16 batches;
+        uint32 settledAt;
+        bytes14 chain;  // hash of the sequences, one after the other
     }
 
     struct ClaimState {
-        bytes32 content;
-        ClaimWord word;
-        bytes32 verifiedChain;
+        ClaimHead head;
+        Verified verified;
     }
 
     Settings internal settings;
@@ -121,7 +128,7 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
 
     /// The hash that elects.
     function electionSeed(Head memory head) internal view returns (bytes32) {
-        return roundsManager.blockHash(uint256(head.creationBlock) + 1);
+        return hashOf(uint256(head.creationBlock) + 1);
     }
 
     // ---- claims ----
@@ -135,52 +142,52 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
     }
 
     /// What a claim is: a refutation does not touch the claims it voids.
-    function statusOf(ClaimWord memory word, bool refuted) internal pure returns (IJobsManager.ClaimStatus) {
-        bool isVoid = refuted && word.status == IJobsManager.ClaimStatus.Pending;
-        return isVoid ? IJobsManager.ClaimStatus.Void : word.status;
+    function statusOf(ClaimHead memory head, bool refuted) internal pure returns (IJobsManager.ClaimStatus) {
+        bool isVoid = refuted && head.status == IJobsManager.ClaimStatus.Pending;
+        return isVoid ? IJobsManager.ClaimStatus.Void : head.status;
     }
 
     function isPending(IJobsManager.ClaimRef memory ref) internal view returns (bool) {
-        ClaimWord memory word = claimOf(ref).word;
-        return statusOf(word, progressOf(ref).refuted) == IJobsManager.ClaimStatus.Pending;
+        ClaimHead memory head = claimOf(ref).head;
+        return statusOf(head, progressOf(ref).refuted) == IJobsManager.ClaimStatus.Pending;
     }
 
     /// The claim, which is still pending.
     function pending(IJobsManager.ClaimRef memory ref)
         internal
         view
-        returns (ClaimState storage claim, ClaimWord memory word)
+        returns (ClaimState storage claim, ClaimHead memory head)
     {
         claim = claimOf(ref);
-        word = claim.word;
-        if (word.status == IJobsManager.ClaimStatus.None) {
+        head = claim.head;
+        if (head.status == IJobsManager.ClaimStatus.None) {
             revert IJobsManager.UnknownClaim(ref.jobId, ref.transcoder, ref.claimId);
         }
-        IJobsManager.ClaimStatus status = statusOf(word, progressOf(ref).refuted);
+        IJobsManager.ClaimStatus status = statusOf(head, progressOf(ref).refuted);
         if (status != IJobsManager.ClaimStatus.Pending) revert IJobsManager.ClaimNotPending(status);
     }
 
-    /// Fees reserved by a claim and not yet given to verifiers, when `verified` segments are.
-    function feesOf(Money memory money, ClaimWord memory word, uint256 verifierFee_)
+    /// Fees reserved by a claim and not given to verifiers, when so many of its segments are verified.
+    function feesOf(Money memory money, uint256 segments, uint256 verified, uint256 verifierFee_)
         internal
         pure
         returns (uint256)
     {
         uint256 segmentFee = uint256(money.units) * money.price;
-        uint256 fees = word.segments * segmentFee;
-        uint256 forVerifiers = Perc.part(word.verified * segmentFee, verifierFee_);
+        uint256 fees = segments * segmentFee;
+        uint256 forVerifiers = Perc.part(verified * segmentFee, verifierFee_);
         return forVerifiers > fees / 2 ? fees - fees / 2 : fees - forVerifiers;
     }
 
     /// The claim is over: its fees are reserved no more.  The caller says where they go.
-    function close(IJobsManager.ClaimRef memory ref, ClaimWord memory word, IJobsManager.ClaimStatus status)
+    function close(IJobsManager.ClaimRef memory ref, ClaimHead memory head, IJobsManager.ClaimStatus status)
         internal
         returns (uint256 fees)
     {
+        ClaimState storage claim = claimOf(ref);
         Money storage money = jobs[ref.jobId].money;
-        fees = feesOf(money, word, params[word.params].verifierFee);
-        word.status = status;
-        claimOf(ref).word = word;
+        fees = feesOf(money, head.segments, claim.verified.count, params[head.params].verifierFee);
+        claim.head.status = status;
         Progress storage p = progressOf(ref);
         p.pendingClaims -= 1;
         p.pendingFees -= uint96(fees);
@@ -190,56 +197,62 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
     /// The fees go back to the job.
     function voidClaim(
         IJobsManager.ClaimRef memory ref,
-        ClaimWord memory word,
+        ClaimHead memory head,
         IJobsManager.VoidReason reason
     ) internal {
-        uint256 fees = close(ref, word, IJobsManager.ClaimStatus.Void);
+        uint256 fees = close(ref, head, IJobsManager.ClaimStatus.Void);
         jobs[ref.jobId].money.escrow += uint96(fees);
         emit IJobsManager.ClaimVoided(ref.transcoder, ref.jobId, ref.claimId, reason, fees);
     }
 
     /// Deadlines of a claim: last block to verify, last block to slash, first block to pay.
-    function deadlines(ClaimWord memory word)
+    function deadlines(ClaimHead memory head)
         internal
         view
         returns (uint256 verifyUntil, uint256 slashUntil, uint256 payableFrom)
     {
-        IJobsManager.ClaimParams memory p = params[word.params];
-        verifyUntil = uint256(word.claimBlock) + p.verificationPeriod;
+        IJobsManager.ClaimParams memory p = params[head.params];
+        verifyUntil = uint256(head.claimBlock) + p.verificationPeriod;
         payableFrom = verifyUntil + p.slashingPeriod;
         slashUntil = payableFrom - 1;
     }
 
     /// The hash that challenges segments of a claim: of the block after it.
-    function challengeSeed(ClaimWord memory word) internal view returns (bytes32) {
-        return roundsManager.blockHash(uint256(word.claimBlock) + 1);
+    function challengeSeed(ClaimHead memory head) internal view returns (bytes32) {
+        return hashOf(uint256(head.claimBlock) + 1);
     }
 
-    function isChallenged(ClaimWord memory word, bytes32 seed, uint256 sequence, uint256 rate)
+    /// Most are asked for within the 256 blocks in which it costs nearly nothing.
+    function hashOf(uint256 n) private view returns (bytes32 h) {
+        h = blockhash(n);
+        if (h == 0) h = roundsManager.blockHash(n);
+    }
+
+    function isChallenged(ClaimHead memory head, bytes32 seed, uint256 sequence, uint256 rate)
         internal
         pure
         returns (bool)
     {
-        return uint256(keccak256(abi.encode(uint256(word.claimBlock) + 1, seed, sequence))) % rate == 0;
+        return uint256(keccak256(abi.encode(uint256(head.claimBlock) + 1, seed, sequence))) % rate == 0;
     }
 
-    function checkContent(ClaimState storage claim, bytes32 root, bytes calldata ranges) internal view {
-        if (contentHash(root, ranges) != claim.content) revert IJobsManager.ContentMismatch();
+    function checkContent(ClaimHead memory head, bytes32 root, bytes calldata ranges) internal pure {
+        if (contentHash(root, ranges) != head.content) revert IJobsManager.ContentMismatch();
     }
 
-    function contentHash(bytes32 root, bytes calldata ranges) internal pure returns (bytes32) {
-        return keccak256(abi.encode(root, keccak256(ranges)));
+    function contentHash(bytes32 root, bytes calldata ranges) internal pure returns (bytes23) {
+        return bytes23(keccak256(abi.encode(root, keccak256(ranges))));
     }
 
-    function chained(bytes32 chain, uint256 sequence) internal pure returns (bytes32) {
-        return keccak256(abi.encode(chain, sequence));
+    function chained(bytes14 chain, uint256 sequence) internal pure returns (bytes14) {
+        return bytes14(keccak256(abi.encode(chain, sequence)));
     }
 
-    /// All segments of a batch passed.
+    /// All segments of a batch passed.  In the statistics they count once the claim is paid: nothing
+    /// overturns them any more.
     function passBatch(IJobsManager.ClaimRef memory ref, uint256 count) internal {
-        ClaimWord storage word = claimOf(ref).word;
-        word.passed += uint16(count);
-        word.settledAt = uint40(block.number);
-        failures[ref.transcoder].add(roundsManager.currentRound(), count, 0);
+        Verified storage v = claimOf(ref).verified;
+        v.passed += uint16(count);
+        v.settledAt = uint32(block.number);
     }
 }

@@ -51,26 +51,26 @@ contract JobsExtension is JobsBase {
         uint64[] calldata verified,
         bytes32 salt
     ) external whenNotPaused {
-        (ClaimState storage claim, ClaimWord memory word) = pending(ref);
-        (uint256 verifyUntil, uint256 slashUntil,) = deadlines(word);
+        (ClaimState storage claim, ClaimHead memory head) = pending(ref);
+        (uint256 verifyUntil, uint256 slashUntil,) = deadlines(head);
         if (block.number <= verifyUntil) revert IJobsManager.TooEarly(verifyUntil + 1);
         if (block.number > slashUntil) revert IJobsManager.TooLate(slashUntil);
-        checkContent(claim, root, ranges);
+        checkContent(head, root, ranges);
         if (!ranges.contains(sequence)) revert IJobsManager.NotInRanges(sequence);
-        uint256 rate = params[word.params].verificationRate;
-        if (!isChallenged(word, challengeSeed(word), sequence, rate)) {
+        uint256 rate = params[head.params].verificationRate;
+        if (!isChallenged(head, challengeSeed(head), sequence, rate)) {
             revert IJobsManager.NotChallenged(sequence);
         }
-        checkUnverified(claim.verifiedChain, verified, sequence);
-        voidClaim(ref, word, IJobsManager.VoidReason.MissedVerification);
+        checkUnverified(claim.verified.chain, verified, sequence);
+        voidClaim(ref, head, IJobsManager.VoidReason.MissedVerification);
         bytes32 action =
             keccak256(abi.encode("missedVerification", ref.jobId, ref.transcoder, ref.claimId, sequence));
         punish(ref.transcoder, settings.missedVerificationSlashAmount, salt, action);
     }
 
     /// `verified` are the sequences that were verified, and this one is not among them.
-    function checkUnverified(bytes32 chain, uint64[] calldata verified, uint64 sequence) private pure {
-        bytes32 h;
+    function checkUnverified(bytes14 chain, uint64[] calldata verified, uint64 sequence) private pure {
+        bytes14 h;
         for (uint256 i; i < verified.length; i++) {
             if (verified[i] == sequence) revert IJobsManager.AlreadyVerified(sequence);
             h = chained(h, verified[i]);
@@ -133,12 +133,13 @@ contract JobsExtension is JobsBase {
     }
 
     function voidUnsealed(IJobsManager.ClaimRef calldata ref) external whenNotPaused {
-        (, ClaimWord memory word) = pending(ref);
-        uint256 n = uint256(word.claimBlock) + 1;
+        (ClaimState storage claim, ClaimHead memory head) = pending(ref);
+        uint256 n = uint256(head.claimBlock) + 1;
         if (block.number <= n + HISTORY) revert IJobsManager.TooEarly(n + HISTORY + 1);
         // What was verified was challenged: its hash was there.
-        if (word.verified != 0 || roundsManager.sealedHash(n) != 0) revert IJobsManager.ChallengeSealed(n);
-        voidClaim(ref, word, IJobsManager.VoidReason.NeverSealed);
+        bool isSealed = claim.verified.count != 0 || roundsManager.sealedHash(n) != 0;
+        if (isSealed) revert IJobsManager.ChallengeSealed(n);
+        voidClaim(ref, head, IJobsManager.VoidReason.NeverSealed);
     }
 
     function revealPlanted(
@@ -154,8 +155,8 @@ contract JobsExtension is JobsBase {
         if (keccak256(abi.encode(salt, sequences)) != details.plantCommitment) {
             revert IJobsManager.PlantMismatch();
         }
-        (, ClaimWord memory word) = pending(ref);
-        voidClaim(ref, word, IJobsManager.VoidReason.Planted);
+        (, ClaimHead memory head) = pending(ref);
+        voidClaim(ref, head, IJobsManager.VoidReason.Planted);
         uint256 forfeited = job.money.escrow;
         job.money.escrow = 0;
         emit IJobsManager.PlantRevealed(
@@ -185,9 +186,8 @@ contract JobsExtension is JobsBase {
         Failures.Ring storage ring = failures[ref.transcoder];
         uint256 round = roundsManager.currentRound();
         ring.add(round, count, failed);
-        ClaimWord memory word = claimOf(ref).word;
-        word.settledAt = uint40(block.number);
-        voidClaim(ref, word, reason);
+        ClaimHead memory head = claimOf(ref).head;
+        voidClaim(ref, head, reason);
         if (failed == 0 || !isAboveThreshold(ring, round)) return;
         bondingManager.slashTranscoder(ref.transcoder, address(0), settings.failedVerificationSlashAmount, 0);
     }
@@ -220,7 +220,7 @@ contract JobsExtension is JobsBase {
         jobs[ref.jobId].money.escrow += uint96(msg.value);
         uint256 none = type(uint256).max;
         emit IJobsManager.VerdictReceived(ref.transcoder, ref.jobId, ref.claimId, batch, none, count);
-        if (isPending(ref)) voidClaim(ref, claimOf(ref).word, IJobsManager.VoidReason.NoVerdict);
+        if (isPending(ref)) voidClaim(ref, claimOf(ref).head, IJobsManager.VoidReason.NoVerdict);
     }
 
     // ---- views ----
@@ -256,24 +256,25 @@ contract JobsExtension is JobsBase {
         returns (IJobsManager.Claim memory)
     {
         ClaimState memory claim = claims[jobId][transcoder][claimId];
-        ClaimWord memory word = claim.word;
-        IJobsManager.ClaimStatus status = statusOf(word, progresses[jobId][transcoder].refuted);
+        ClaimHead memory head = claim.head;
+        Verified memory v = claim.verified;
+        IJobsManager.ClaimStatus status = statusOf(head, progresses[jobId][transcoder].refuted);
         uint256 fees;
         if (status == IJobsManager.ClaimStatus.Pending) {
-            fees = feesOf(jobs[jobId].money, word, params[word.params].verifierFee);
+            fees = feesOf(jobs[jobId].money, head.segments, v.count, params[head.params].verifierFee);
         }
         return IJobsManager.Claim({
-            content: claim.content,
-            claimBlock: word.claimBlock,
-            segments: word.segments,
-            lastVerified: word.lastVerified,
-            verified: word.verified,
-            passed: word.passed,
-            batches: word.batches,
-            params: word.params,
+            content: head.content,
+            claimBlock: head.claimBlock,
+            segments: head.segments,
+            lastVerified: v.next,
+            verified: v.count,
+            passed: v.passed,
+            batches: v.batches,
+            params: head.params,
             status: status,
-            verifiedChain: claim.verifiedChain,
-            settledAt: word.settledAt,
+            settledAt: v.settledAt,
+            verifiedChain: v.chain,
             fees: uint96(fees)
         });
     }
@@ -293,10 +294,10 @@ contract JobsExtension is JobsBase {
     function known(uint256 jobId, address transcoder, uint256 claimId)
         private
         view
-        returns (ClaimWord memory word)
+        returns (ClaimHead memory head)
     {
-        word = claims[jobId][transcoder][claimId].word;
-        if (word.status == IJobsManager.ClaimStatus.None) {
+        head = claims[jobId][transcoder][claimId].head;
+        if (head.status == IJobsManager.ClaimStatus.None) {
             revert IJobsManager.UnknownClaim(jobId, transcoder, claimId);
         }
     }
@@ -337,16 +338,16 @@ contract JobsExtension is JobsBase {
         view
         returns (bytes32 seed, uint64[] memory sequences)
     {
-        ClaimWord memory word = known(jobId, transcoder, claimId);
+        ClaimHead memory head = known(jobId, transcoder, claimId);
         (uint256 segments,) = ranges.check(0);
-        uint256 rate = params[word.params].verificationRate;
-        seed = challengeSeed(word);
+        uint256 rate = params[head.params].verificationRate;
+        seed = challengeSeed(head);
         sequences = new uint64[](segments);
         uint256 n;
         for (uint256 i; i < ranges.length; i += Ranges.SIZE) {
             (uint256 start, uint256 length) = ranges.get(i);
             for (uint256 s = start; s < start + length; s++) {
-                if (isChallenged(word, seed, s, rate)) sequences[n++] = uint64(s);
+                if (isChallenged(head, seed, s, rate)) sequences[n++] = uint64(s);
             }
         }
         assembly ("memory-safe") {

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {Proxy} from "@openzeppelin/contracts/proxy/Proxy.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {JobsBase} from "./JobsBase.sol";
 import {JobsExtension} from "./JobsExtension.sol";
@@ -11,8 +10,9 @@ import {IController} from "./interfaces/IController.sol";
 import {IJobsManager} from "./interfaces/IJobsManager.sol";
 import {IRoundsManager} from "./interfaces/IRoundsManager.sol";
 import {IVerifier} from "./interfaces/IVerifier.sol";
+import {Failures} from "./lib/Failures.sol";
+import {MultiProof} from "./lib/MultiProof.sol";
 import {Options} from "./lib/Options.sol";
-import {Perc} from "./lib/Perc.sol";
 import {Ranges} from "./lib/Ranges.sol";
 import {Typed} from "./lib/Typed.sol";
 
@@ -20,6 +20,7 @@ import {Typed} from "./lib/Typed.sol";
 /// that are not here are in JobsExtension, to which the fallback delegates.
 contract JobsManager is JobsBase, Proxy {
     using SafeCast for uint256;
+    using Failures for Failures.Ring;
     using Ranges for bytes;
 
     uint256 private constant MAX_STREAM_ID = 256;
@@ -255,20 +256,15 @@ contract JobsManager is JobsBase, Proxy {
         state.money = money;
     }
 
-    function store(ClaimState storage claim, bytes32 content, uint256 segments, Head memory head) private {
+    function store(ClaimState storage claim, bytes23 content, uint256 segments, Head memory head) private {
         uint16 index = settings.params;
         checkRefutable(head, params[index]);
-        claim.content = content;
-        claim.word = ClaimWord({
-            claimBlock: uint40(block.number),
-            segments: uint40(segments),
-            lastVerified: 0,
-            verified: 0,
-            passed: 0,
-            batches: 0,
+        claim.head = ClaimHead({
+            content: content,
+            claimBlock: uint32(block.number),
+            segments: uint16(segments),
             params: index,
-            status: IJobsManager.ClaimStatus.Pending,
-            settledAt: 0
+            status: IJobsManager.ClaimStatus.Pending
         });
     }
 
@@ -309,10 +305,8 @@ contract JobsManager is JobsBase, Proxy {
     /// What the loop over segments carries.
     struct Batch {
         bytes32 domain;
-        uint256 next;       // least sequence that may follow
-        bytes32 chain;
         uint64[] sequences;
-        bytes32[] leaves;
+        bytes32[] queue;    // leaves, and room for the nodes above them
         bytes32[] work;     // as abi.encode of a list of (sequence, dataHash, transcodedHash)
     }
 
@@ -323,42 +317,43 @@ contract JobsManager is JobsBase, Proxy {
         IJobsManager.VerifyProof calldata proof
     ) private returns (IVerifier.Request memory r) {
         if (msg.sender != ref.transcoder) revert IJobsManager.NotTranscoder(ref.jobId, msg.sender);
-        (ClaimState storage claim, ClaimWord memory word) = pending(ref);
-        IJobsManager.ClaimParams memory p = params[word.params];
-        uint256 until = uint256(word.claimBlock) + p.verificationPeriod;
+        (ClaimState storage claim, ClaimHead memory head) = pending(ref);
+        IJobsManager.ClaimParams memory p = params[head.params];
+        uint256 until = uint256(head.claimBlock) + p.verificationPeriod;
         if (block.number > until) revert IJobsManager.TooLate(until);
         if (segments.length == 0 || segments.length > MAX_BATCH) {
             revert IJobsManager.InvalidBatch(segments.length, MAX_BATCH);
         }
-        checkContent(claim, proof.root, proof.ranges);
+        checkContent(head, proof.root, proof.ranges);
         if (keccak256(abi.encode(proof.details)) != jobs[ref.jobId].details) {
             revert IJobsManager.DetailsMismatch();
         }
         r.ref = ref;
-        r.batch = word.batches;
+        Verified memory v = claim.verified;
+        r.batch = v.batches;
         r.broadcaster = jobs[ref.jobId].head.broadcaster;
-        r.seed = challengeSeed(word);
-        r.challengeBlock = uint256(word.claimBlock) + 1;
+        r.seed = challengeSeed(head);
+        r.challengeBlock = uint256(head.claimBlock) + 1;
         r.count = segments.length;
 
-        Batch memory b = newBatch(segments.length, word.lastVerified, claim.verifiedChain);
+        Batch memory b = newBatch(segments.length, proof.flagCount);
         for (uint256 i; i < segments.length; i++) {
-            checkSequence(segments[i].sequence, b.next, word, r.seed, p.verificationRate, proof.ranges);
+            uint64 sequence = segments[i].sequence;
+            checkSequence(sequence, v.next, head, r.seed, p.verificationRate, proof.ranges);
             checkSegment(b, i, r, segments[i], proof.details);
+            v.chain = chained(v.chain, sequence);
+            v.next = sequence + 1;
         }
-        checkProof(proof, b.leaves);
+        checkProof(proof, b.queue, segments.length);
         r.work = workHash(b.work);
-        claim.verifiedChain = b.chain;
-        r.fee = book(ref, claim, word, p.verifierFee, b);
+        r.fee = book(ref, claim, head, v, p.verifierFee, segments.length);
         emit IJobsManager.Verify(ref.transcoder, ref.jobId, ref.claimId, b.sequences, r.work);
     }
 
-    function newBatch(uint256 n, uint256 next, bytes32 chain) private view returns (Batch memory b) {
+    function newBatch(uint256 n, uint256 flags) private view returns (Batch memory b) {
         b.domain = Typed.domain(address(this));
-        b.next = next;
-        b.chain = chain;
         b.sequences = new uint64[](n);
-        b.leaves = new bytes32[](n);
+        b.queue = new bytes32[](n + flags);
         b.work = new bytes32[](2 + 3 * n);
         b.work[0] = bytes32(uint256(32));
         b.work[1] = bytes32(n);
@@ -367,18 +362,18 @@ contract JobsManager is JobsBase, Proxy {
     function checkSequence(
         uint256 sequence,
         uint256 next,
-        ClaimWord memory word,
+        ClaimHead memory head,
         bytes32 seed,
         uint256 rate,
         bytes calldata ranges
     ) private pure {
         if (sequence < next) revert IJobsManager.NotAscending(sequence, next);
-        if (!isChallenged(word, seed, sequence, rate)) revert IJobsManager.NotChallenged(sequence);
+        if (!isChallenged(head, seed, sequence, rate)) revert IJobsManager.NotChallenged(sequence);
         if (!ranges.contains(sequence)) revert IJobsManager.NotInRanges(sequence);
     }
 
     /// The broadcaster gave this segment to this transcoder on this job, and the transcoder says
-    /// what it made of it.  Fills in what goes on from it: leaf, work, chain.
+    /// what it made of it.  Fills in what goes on from it: leaf and work.
     function checkSegment(
         Batch memory b,
         uint256 i,
@@ -403,26 +398,15 @@ contract JobsManager is JobsBase, Proxy {
         if (Typed.signer(digest, s.transcoderSig) != r.ref.transcoder) {
             revert IJobsManager.BadSignature("transcoder", s.sequence);
         }
-        b.leaves[i] = keccak256(bytes.concat(keccak256(abi.encode(digest))));
+        b.queue[i] = keccak256(bytes.concat(keccak256(abi.encode(digest))));
         b.sequences[i] = s.sequence;
         b.work[2 + 3 * i] = bytes32(uint256(s.sequence));
         b.work[3 + 3 * i] = s.dataHash;
         b.work[4 + 3 * i] = s.transcodedHash;
-        b.chain = chained(b.chain, s.sequence);
-        b.next = uint256(s.sequence) + 1;
     }
 
-    function checkProof(IJobsManager.VerifyProof calldata proof, bytes32[] memory leaves) private pure {
-        uint256 n = proof.flagCount;
-        bool fits = leaves.length + proof.proof.length == n + 1 && proof.flagBits.length == (n + 255) / 256;
-        if (!fits) revert IJobsManager.BadMerkleProof();
-        bool[] memory flags = new bool[](n);
-        uint256 bits;
-        for (uint256 i; i < n; i++) {
-            bits = i % 256 == 0 ? proof.flagBits[i / 256] : bits >> 1;
-            flags[i] = bits & 1 == 1;
-        }
-        if (!MerkleProof.multiProofVerify(proof.proof, flags, proof.root, leaves)) {
+    function checkProof(IJobsManager.VerifyProof calldata p, bytes32[] memory queue, uint256 n) private pure {
+        if (!MultiProof.verify(queue, n, p.proof, p.flagBits, p.flagCount, p.root)) {
             revert IJobsManager.BadMerkleProof();
         }
     }
@@ -437,17 +421,17 @@ contract JobsManager is JobsBase, Proxy {
     function book(
         IJobsManager.ClaimRef calldata ref,
         ClaimState storage claim,
-        ClaimWord memory word,
+        ClaimHead memory head,
+        Verified memory v,
         uint256 verifierFee_,
-        Batch memory b
+        uint256 count
     ) private returns (uint256 fee) {
         Money memory money = jobs[ref.jobId].money;
-        uint256 before = feesOf(money, word, verifierFee_);
-        word.verified += uint16(b.leaves.length);
-        word.batches += 1;
-        word.lastVerified = uint64(b.next);
-        claim.word = word;
-        fee = before - feesOf(money, word, verifierFee_);
+        uint256 before = feesOf(money, head.segments, v.count, verifierFee_);
+        v.count += uint16(count);
+        v.batches += 1;
+        claim.verified = v;
+        fee = before - feesOf(money, head.segments, v.count, verifierFee_);
         progressOf(ref).pendingFees -= uint96(fee);
     }
 
@@ -466,16 +450,18 @@ contract JobsManager is JobsBase, Proxy {
     }
 
     function distribute(IJobsManager.ClaimRef memory ref) private {
-        (, ClaimWord memory word) = pending(ref);
-        (,, uint256 from) = deadlines(word);
+        (ClaimState storage claim, ClaimHead memory head) = pending(ref);
+        (,, uint256 from) = deadlines(head);
         if (block.number < from) revert IJobsManager.TooEarly(from);
-        if (word.passed != word.verified) revert IJobsManager.UnverifiedVerdicts(word.passed, word.verified);
+        Verified memory v = claim.verified;
+        if (v.passed != v.count) revert IJobsManager.UnverifiedVerdicts(v.passed, v.count);
         // Without the hash nobody could look whether anything had to be verified: not paid for that.
-        if (word.verified == 0) challengeSeed(word);
+        if (v.count == 0) challengeSeed(head);
         else if (!verifier.isSettled(ref)) {
             revert IJobsManager.NotSettled(ref.jobId, ref.transcoder, ref.claimId);
         }
-        uint256 fees = close(ref, word, IJobsManager.ClaimStatus.Paid);
+        if (v.count != 0) failures[ref.transcoder].add(roundsManager.currentRound(), v.count, 0);
+        uint256 fees = close(ref, head, IJobsManager.ClaimStatus.Paid);
         emit IJobsManager.DistributeFees(ref.transcoder, ref.jobId, ref.claimId, fees);
         if (fees == 0) return;
         uint256 round = jobs[ref.jobId].money.creationRound;

@@ -31,7 +31,7 @@ interface IJobsManager {
     }
 
     struct Claim {
-        bytes32 content;        // keccak256(abi.encode(root, keccak256(ranges)))
+        bytes23 content;        // start of keccak256(abi.encode(root, keccak256(ranges)))
         uint40 claimBlock;
         uint40 segments;
         uint64 lastVerified;    // sequence + 1; 0 for none
@@ -40,8 +40,8 @@ interface IJobsManager {
         uint16 batches;         // verify calls
         uint16 params;          // which periods and rate hold for it
         ClaimStatus status;
-        bytes32 verifiedChain;  // h = keccak256(abi.encode(h, sequence)), from 0, over those verified
-        uint40 settledAt;       // block of the last verdict
+        uint40 settledAt;       // block of the last verdict that all passed
+        bytes14 verifiedChain;  // h = start of keccak256(abi.encode(h, sequence)), from 0, over those verified
         uint96 fees;            // reserved: what is left of them after the verifiers' fees
     }
 

@@ -44,6 +44,13 @@ contract MockBonding is Manager {
         refuses = refuses_;
     }
 
+    /// What a round's start asks for.
+    function setCurrentRoundTotalActiveStake(bytes32) external {}
+
+    function getTotalBonded() external pure returns (uint256) {
+        return 0;
+    }
+
     function eligibleStake(address transcoder, uint256, uint256 blockNumber, uint256 maxPrice)
         public
         view
