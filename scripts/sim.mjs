@@ -39,6 +39,14 @@ function show_strategies(title, rows) {
 	for (const r of rows) if (r.harm) console.log(`${r.name.trim()}: costs its victims ${r.harm.toFixed(4)} ETH, itself ${(-r.control_eth).toFixed(2)}`)
 }
 
+// How many jobs must be planted for laziness to cost as much as it saves.
+function show_plants(rows, ruled) {
+	const saved = rows.find(r => r.rule?.plants).mean_eth
+	const { mean_eth, rule } = ruled.find(r => r.rule.plants)
+	const rate = rule.plants * saved / (saved - mean_eth)
+	console.log(`a lazy verifier breaks even where one job in ${Math.round(1 / rate)} is planted`)
+}
+
 function main() {
 	const seed = env('SEED', 1)
 	const rounds = env('ROUNDS', 1000)
@@ -46,8 +54,10 @@ function main() {
 	console.log(`SEED=${seed}: ${rounds} rounds, 200 transcoders, 5000 delegators\n`)
 	show_economy(economy({ seed, rounds, transcoders: 200, delegators: 5000 }))
 	const rows = compare({ seeds, rounds: 60 })
+	const ruled = compare({ seeds, rounds: 60, rule: true })
 	show_strategies(`gain over honesty in 60 rounds, in % of what the honest end with (a median up to ${MARGIN} is noise)`, rows)
-	show_strategies('the known ones again, with the rule that stops them', compare({ seeds, rounds: 60, rule: true }))
+	show_strategies('the known ones again, with the rule that stops them', ruled)
+	show_plants(rows, ruled)
 	const unknown = rows.filter(r => does_gain(r) && !r.gains)
 	for (const r of unknown) console.error(`not ok - ${r.name.trim()} gains ${signed(r.gain)} %`)
 	return unknown.length ? 1 : 0

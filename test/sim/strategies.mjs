@@ -58,11 +58,10 @@ const circulates = eth => w => {
 
 const alone = { cut: ALL, share: ALL, price: 8n * 10n ** 14n }
 const useless_rates = { cut: ALL, share: 0n, price: 10n ** 18n }
+// Out for a round whenever its grace ends.
 const renew_grace = w => {
-	const c = w.bonding.candidates.get(SELF)
-	if (w.round - c.since < w.params.competitiveness_grace - 1) return
-	w.bonding.resign(SELF)
-	w.bonding.transcoder(SELF, c.cut, c.share, c.price)
+	if (!w.bonding.is_registered(SELF)) w.bonding.transcoder(SELF, useless_rates.cut, useless_rates.share, useless_rates.price)
+	else if (w.round - w.bonding.active_since(SELF) >= w.params.competitiveness_grace - 1) w.bonding.resign(SELF)
 }
 
 // ---- transcoders that cheat ----
@@ -70,11 +69,11 @@ const renew_grace = w => {
 const no_output = (w, who, job, n) => ({ claimed: n, received: n, done: 0, bad: 1 })
 
 // Bad output in small claims until one is found out, then honest for as long as that counts.
-const SMALL_CLAIM = 50
+const SMALL_CLAIM = 20
 function careful() {
 	let honest_until = 0
 	return transcoder({
-		piece: SMALL_CLAIM,
+		piece: (w, n) => w.round < honest_until ? n : SMALL_CLAIM,
 		work: (w, who, job, n) => w.round < honest_until ? honest_work(n) : no_output(w, who, job, n),
 		claimed(w, claim) {
 			if (claim.who === SELF && claim.failures) honest_until = w.round + ROUNDS_WATCHED + 1
@@ -109,13 +108,13 @@ const hopper = dims => dims.transcoders
 const delegator = (dims, handlers) => script([hopper(dims)], { on: phases(handlers) })
 
 // The richest vault of the pool: sure to be active.
-const richest = w => [...w.bonding.pool].filter(who => who !== SELF)
-	.reduce((a, b) => w.bonding.vault(b).total > w.bonding.vault(a).total ? b : a)
+const richest = w => w.bonding.pool().filter(who => who !== SELF)
+	.reduce((a, b) => w.bonding.vault_total(b) > w.bonding.vault_total(a) ? b : a)
 
 // Bonds all that is liquid to where it is bonded already.
 function bond_all(w, who) {
-	w.collect(who, w.bonding.delegator(who))
-	if (w.liquid(who) > 0n) w.bonding.bond(who, w.liquid(who), w.bonding.delegator(who).delegate ?? richest(w))
+	w.bonding.end_locks(who)
+	if (w.liquid(who) > 0n) w.bonding.bond(who, w.liquid(who), w.bonding.delegation(who).delegate ?? richest(w))
 }
 
 const stays = dims => delegator(dims, { start(w) { if (w.round === 1) bond_all(w, hopper(dims)) } })
@@ -124,9 +123,9 @@ const stays = dims => delegator(dims, { start(w) { if (w.round === 1) bond_all(w
 const hops = dims => delegator(dims, {
 	start(w) { bond_all(w, hopper(dims)) },
 	lock(w) {
-		const d = w.bonding.delegator(hopper(dims))
+		const d = w.bonding.delegation(hopper(dims))
 		const stake = w.bonding.stake_of(hopper(dims))
-		if (stake > 0n && d.pending_round < w.round) w.bonding.unbond(hopper(dims), stake)
+		if (stake > 0n && Number(d.pending_round) < w.round) w.bonding.unbond(hopper(dims), stake)
 	},
 })
 
@@ -135,7 +134,7 @@ const blinks = dims => delegator(dims, {
 	start(w) {
 		const who = hopper(dims)
 		if (w.round === 1) bond_all(w, who)
-		for (const id of w.bonding.delegator(who).locks.keys()) w.bonding.rebond(who, id)
+		for (const id of w.bonding.delegation(who).locks.keys()) w.bonding.rebond(who, id)
 	},
 	rewarded(w) {
 		const stake = w.bonding.stake_of(hopper(dims))
@@ -149,7 +148,7 @@ const chases_fees = dims => delegator(dims, {
 	free(w) {
 		const who = hopper(dims)
 		const to = most_coming(w)
-		const d = w.bonding.delegator(who)
+		const d = w.bonding.delegation(who)
 		if (to !== null && to !== d.delegate && d.locks.size === 0 && w.bonding.stake_of(who) > 0n) w.bonding.bond(who, 0n, to)
 	},
 })
@@ -159,7 +158,7 @@ function most_coming(w) {
 	for (const c of w.jobs.pending) {
 		const entry = w.bonding.entry(c.who)
 		if (c.who < w.n.transcoders && entry)
-			coming.set(c.who, (coming.get(c.who) ?? 0) + Number(c.fees * entry.share) / Number(entry.stake))
+			coming.set(c.who, (coming.get(c.who) ?? 0) + Number(c.fees * entry.fee_share) / Number(entry.stake))
 	}
 	const sorted = [...coming].sort((a, b) => b[1] - a[1])
 	return sorted.length ? sorted[0][0] : null
@@ -180,7 +179,11 @@ const raises = () => transcoder(with_rates(fair, { on: phases({
 // ---- verifiers ----
 
 const judges = dims => dims.transcoders + dims.delegators
+const honest_judge = dims => script([judges(dims)])
 const lazy = dims => script([judges(dims)], { judge: () => ANSWER.pass })
+// A planted result that is the hash of nothing is told from a real one without transcoding.
+const tells_plants = dims => script([judges(dims)], {
+	judge: (w, who, batch) => batch.job.planted && w.params.plant_proof === 'hash' ? ANSWER.fail : ANSWER.pass })
 const ring = dims => Array.from({ length: Math.floor(dims.verifiers / 3) }, (_, i) => judges(dims) + i)
 
 const collude = dims => script([SELF, ...ring(dims)], { work: no_output,
@@ -234,12 +237,14 @@ const plants = planted => w => {
 	if (job) own_claim(w, job, 500)
 }
 /*
- * name, control, attack.  params, setting: of both runs.  plants: part of jobs that are planted.
+ * name, control, attack.  params, setting, plants (part of all jobs): of both runs.
  * base: what the gain is a percentage of, in ETH, where not of what the control ends with.
- * gains: the rules as they stand let it gain; `rule` are params with which it does not.
+ * draws: the two differ in who is drawn from the waiting list.
+ * gains: the rules as they stand let it gain.  rule: params or plants against it.  bounded: they
+ * make the gain small, not none.
  */
 export const strategies = [
-	{ name: 'none (noise: claims in pieces)', control: honest_one, attack: () => transcoder({ piece: 500 }) },
+	{ name: 'none (noise: claims in pieces)', control: honest_one, attack: () => transcoder({ piece: () => 500 }) },
 	{ name: 'useless transcoder', control: honest_one,
 		attack: () => transcoder(with_rates(useless_rates, { work: refuses })) },
 	{ name: 'useless, back in for the grace', control: honest_one,
@@ -253,7 +258,7 @@ export const strategies = [
 	{ name: 'invalid output, always', control: honest_one, attack: () => transcoder({ work: no_output }) },
 	{ name: 'invalid output until found out', control: honest_one, attack: careful,
 		gains: true, rule: { failure_fine: true } },
-	{ name: '  the same with a tenth of the work', params: { verification_rate: 5000 }, control: honest_one, attack: careful,
+	{ name: '  the same where 1 in 5000 is checked', params: { verification_rate: 5000 }, control: honest_one, attack: careful,
 		gains: true, rule: { failure_fine: true } },
 	{ name: 'range inflation by a tenth', control: () => transcoder({ work: as_received(0.1) }),
 		attack: () => transcoder({ work: inflated(0.1) }) },
@@ -272,13 +277,17 @@ export const strategies = [
 	{ name: 'price bait, half look before it', control: () => transcoder(with_rates(dear)), attack: baits,
 		gains: true, rule: { worse_later: true } },
 	{ name: 'rates raised when stake has come', control: () => transcoder(with_rates(fair)), attack: raises,
-		gains: true, rule: { rate_step: 5_000n } },
-	{ name: 'lazy verifier, 2 % plants', plants: 0.02, control: dims => script([judges(dims)]), attack: lazy },
+		gains: true, bounded: true, rule: { rate_step: 5_000n } },
+	{ name: 'lazy verifier, nothing planted', control: honest_judge, attack: lazy, gains: true, rule: { plants: 0.02 } },
+	{ name: 'lazy verifier that tells plants', plants: 0.02, control: honest_judge, attack: tells_plants,
+		gains: true, rule: { plant_proof: 'verdict' } },
 	{ name: 'colluding third of the seats', control: dims => script([SELF, ...ring(dims)]), attack: collude },
 	{ name: 'planted segments, wrong indeed', control: dims => with_broadcaster(dims, with_rates(cheap)),
 		attack: dims => with_broadcaster(dims, with_rates(cheap, { on: phases({ work: plants('wrong') }) })) },
 	{ name: 'planted segments that are right', control: dims => with_broadcaster(dims, with_rates(cheap)),
+		attack: dims => with_broadcaster(dims, with_rates(cheap, { on: phases({ work: plants('right') }) })) },
+	{ name: '  the same, plants need no proof', params: { plant_proof: 'none' }, control: dims => with_broadcaster(dims, with_rates(cheap)),
 		attack: dims => with_broadcaster(dims, with_rates(cheap, { on: phases({ work: plants('right') }) })),
-		gains: true, rule: { plant_proof: true } },
-	{ name: 'waiting list: 20 small identities', control: waits(1), attack: waits(SPLIT) },
+		gains: true, rule: { plant_proof: 'hash' } },
+	{ name: 'waiting list: 20 small identities', draws: true, control: waits(1), attack: waits(SPLIT) },
 ]

@@ -158,7 +158,7 @@ export class Jobs {
 	elect(job) {
 		const scored = []
 		for (const [who, entry] of this.bonding.entries.get(job.round)) {
-			if (entry.price > job.price || this.bonding.candidates.get(who)?.available === false) continue
+			if (entry.price > job.price || entry.stake === 0n) continue
 			scored.push({ who, score: -Math.log2(this.u(TAG.election, job.id, who)) / Number(entry.stake) })
 		}
 		return scored.sort((a, b) => a.score - b.score || a.who - b.who).slice(0, 4).map(s => s.who)
@@ -208,7 +208,7 @@ export class Jobs {
 		this.pay_verifiers(claim, verdict)
 		this.contest(claim, batch, verdict, notices)
 		claim.outcome = verdict.answer === ANSWER.pass ? 'paid' : 'failed'
-		if (job_is_revealed(claim)) this.reveal(claim, verdict)
+		if (claim.job.planted) this.reveal(claim, verdict)
 	}
 
 	missed(claim, finder) {
@@ -236,12 +236,14 @@ export class Jobs {
 		verdict.overturned = true
 	}
 
-	// Rule 'plant_proof' (not in docs/contracts.md): a plant harms only who answered PASS where
-	// the verdict, or the appeal's, is FAIL.
+	// What shows that a plant is one: 'none', its broadcaster's word; 'hash', the result is the hash
+	// of salt and sequence (VerifierExtension), which no right one is; 'verdict', which no contract
+	// has, a final FAIL: then the result may look like any.
 	reveal(claim, verdict) {
+		const { plant_proof } = this.params
+		if (plant_proof === 'hash' && claim.job.planted === 'right') return
+		if (plant_proof === 'verdict' && verdict.answer !== ANSWER.fail) return
 		claim.outcome = 'planted'
-		const proven = !this.params.plant_proof || verdict.answer === ANSWER.fail
-		if (!proven) return
 		const pass = verdict.overturned ? [] : verdict.said[ANSWER.pass]
 		this.verifiers.punish(pass, claim.job.broadcaster)
 	}
@@ -334,5 +336,3 @@ export class Jobs {
 		return { owed, held: this.eth_held }
 	}
 }
-
-const job_is_revealed = claim => Boolean(claim.job.planted)

@@ -30,8 +30,8 @@ export const defaults = {
 	appeal_bond: 100n * ETHER,
 	verifier_fee: 2_000_000n,		// parts of a segment's price
 	entries_kept: 4,
-	plant_proof: false,			// proposed rules, off: docs/contracts.md 8
-	failure_fine: false,
+	plant_proof: 'hash',			// or 'none', 'verdict': Jobs.reveal
+	failure_fine: false,			// proposed rules, off: docs/contracts.md 8
 	worse_later: false,
 	rate_step: 0n,
 }
@@ -51,8 +51,7 @@ const outside = {
 	threshold_spread: 0.5,
 }
 
-export const GAS = { job: 150_000, claim: 150_000, range: 1_500, verify: 60_000, distribute: 100_000, reward: 150_000,
-	bond: 150_000, first_claim: 150_000 }
+export const GAS = { job: 150_000, claim: 150_000, range: 1_500, verify: 60_000, distribute: 100_000, reward: 150_000 }
 
 export const honest_work = n => ({ claimed: n, received: n, done: n, bad: 0 })
 
@@ -69,7 +68,7 @@ export class World {
 		this.bonding = new Bonding(this.params, this.minter)
 		this.verifiers = new Verifiers(this.params, this.bonding, this.u)
 		this.jobs = new Jobs(this.params, this.bonding, this.verifiers, this.u)
-		this.jobs.on_slash = (who, part) => { if (who < transcoders) this.losses[who] += Number(part) / 1e6 * (1 - LOSS_KEPT) }
+		this.jobs.on_slash = (who, part) => this.remember_slash(who, part)
 		this.n = { transcoders, delegators, verifiers, broadcasters }
 		this.first = { delegator: transcoders, verifier: transcoders + delegators,
 			broadcaster: transcoders + delegators + verifiers, spare: transcoders + delegators + verifiers + broadcasters }
@@ -85,7 +84,8 @@ export class World {
 	get round() { return this.bonding.round }
 
 	at(phase) {
-		this.bonding.block = this.round * this.env.round_blocks + ({ start: 0, work: 1500, free: 4000, lock: 5400 })[phase]
+		const blocks = { start: 0, work: 1500, free: 4000, lock: 5400 }
+		this.bonding.at(this.round * this.env.round_blocks + blocks[phase], phase === 'lock')
 	}
 
 	// ---- genesis ----
@@ -107,8 +107,10 @@ export class World {
 
 	// The best rates of three.
 	first_choice(i) {
-		const rates = who => this.bonding.candidates.get(who)
-		const value = who => Number(rates(who).share - rates(who).cut) + 1e5 * this.u(TAG.taste, i, who)
+		const value = who => {
+			const { share, cut } = this.bonding.rates(who)
+			return Number(share - cut) + 1e5 * this.u(TAG.taste, i, who)
+		}
 		return [0, 1, 2].map(k => Math.floor(this.u(TAG.delegate, i, k) * this.n.transcoders))
 			.reduce((a, b) => value(b) > value(a) ? b : a)
 	}
@@ -116,7 +118,8 @@ export class World {
 	// Log-normal parts of an amount for n accounts.  The first is the one that scripts play: never
 	// a small one.
 	give(from, n, amount, tag, spread) {
-		const parts = Array.from({ length: n }, (_, i) => Math.exp(spread * (from + i === 0 ? 3 : normal(this.u, tag, from + i))))
+		const tall = who => who === 0 ? 3 : normal(this.u, tag, who)
+		const parts = Array.from({ length: n }, (_, i) => Math.exp(spread * tall(from + i)))
 		const sum = parts.reduce((a, b) => a + b, 0)
 		this.given ??= 0n
 		parts.forEach((part, i) => {
@@ -166,7 +169,7 @@ export class World {
 		let eth = 0n
 		for (const who of whom) {
 			lpt += this.liquid(who) + this.bonding.stake_of(who)
-			for (const lock of this.bonding.delegator(who).locks.values()) lpt += this.bonding.worth(lock)
+			for (const lock of this.bonding.delegation(who).locks.values()) lpt += this.bonding.lock_value(lock)
 			for (const seat of this.verifiers.seats) if (seat.holder === who) lpt += seat.stake
 			eth += (this.jobs.eth.get(who) ?? 0n) + this.bonding.fees_of(who) + (this.verifiers.fees.get(who) ?? 0n)
 			for (const job of this.jobs.jobs.values()) if (job.broadcaster === who) eth += job.escrow
@@ -182,7 +185,7 @@ export class World {
 	}
 
 	step() {
-		this.bonding.block = (this.round + 1) * this.env.round_blocks
+		this.bonding.at((this.round + 1) * this.env.round_blocks, false)
 		this.bonding.begin_round(this.u(TAG.draw, this.round + 1), this.first.broadcaster)
 		this.at('start')
 		this.jobs.settle_due()
@@ -211,7 +214,6 @@ export class World {
 
 	rewards() {
 		for (const who of this.bonding.entries.get(this.round).keys()) {
-			if (!this.bonding.candidates.has(who) || this.script.skips_reward?.(who)) continue
 			this.bonding.reward(who)
 			this.gas(who, 'reward')
 		}
@@ -233,9 +235,10 @@ export class World {
 
 	// In one claim, or in as many as a script likes.
 	serve(job, who, n) {
-		const piece = this.played.has(who) && this.script.piece || n
-		for (let left = n; left > 0; left -= piece)
-			if (!this.claim(job, who, Math.min(piece, left), left)) return left < n
+		for (let left = n, piece; left > 0; left -= piece) {
+			piece = this.played.has(who) && this.script.piece ? Math.min(left, this.script.piece(this, n)) : left
+			if (!this.claim(job, who, piece, left)) return left < n
+		}
 		return true
 	}
 
@@ -259,11 +262,16 @@ export class World {
 		this.seen(claim)
 	}
 
+	remember_slash(who, part) {
+		if (who < this.n.transcoders) this.losses[who] += Number(part) / 1e6 * (1 - LOSS_KEPT)
+	}
+
 	// What delegators see of fees: a moving average of fees a stake.
 	seen(claim) {
 		if (claim.who >= this.n.transcoders) return
 		if (claim.outcome !== 'paid') return
-		this.fee_yield[claim.who] += (1 - YIELD_KEPT ** 2) * Number(claim.fees) / Number(this.bonding.entry(claim.who).stake)
+		const { stake } = this.bonding.entry(claim.who)
+		this.fee_yield[claim.who] += (1 - YIELD_KEPT ** 2) * Number(claim.fees) / Number(stake)
 	}
 
 	// ---- delegators ----
@@ -275,24 +283,27 @@ export class World {
 		for (let t = 0; t < this.n.transcoders; t++) {
 			this.fee_yield[t] *= YIELD_KEPT
 			this.losses[t] *= LOSS_KEPT
-			const c = bonding.pool.has(t) && bonding.candidates.get(t)
-			const entry = bonding.entry(t)
-			const paid = c && (!entry || bonding.is_competitive(t, entry))
-			const fees = c ? this.fee_yield[t] * Number(c.share) / 1e6 / this.lpt_price : 0
-			this.yields[t] = fees + (paid ? reward * (1 - Number(c.cut) / 1e6) : 0) - this.losses[t]
+			if (!bonding.is_in_pool(t)) {
+				this.yields[t] = 0
+				continue
+			}
+			const { cut, share } = bonding.rates(t)
+			const paid = !bonding.entry(t) || bonding.is_competitive(t)
+			const fees = this.fee_yield[t] * Number(share) / 1e6 / this.lpt_price
+			this.yields[t] = fees + (paid ? reward * (1 - Number(cut) / 1e6) : 0) - this.losses[t]
 		}
 	}
 
 	delegate(i) {
-		const d = this.bonding.delegator(i)
-		if (d.locks.size) this.collect(i, d)
+		const d = this.bonding.delegation(i)
+		if (d.locks.size) this.bonding.end_locks(i)
 		if (this.u(TAG.look, this.round, i) >= this.env.look) return
 		const best = this.best_for(i)
 		const mine = d.delegate === null ? 0 : this.taste(i, d.delegate)
 		const threshold = this.env.threshold * Math.exp(this.env.threshold_spread * normal(this.u, TAG.threshold, i))
 		const stake = this.bonding.stake_of(i)
 		if (stake > 0n) this.review(i, stake, mine, best, threshold)
-		else if (best.value > threshold * 1.03) this.enter(i, d, mine, best)
+		else if (best.value > threshold * 1.03) this.enter(i, d, best)
 	}
 
 	taste(i, t) { return this.yields[t] * (0.85 + 0.3 * this.u(TAG.taste, i, t)) }
@@ -312,19 +323,10 @@ export class World {
 		else if (best.value > mine * 1.15) this.bonding.bond(i, this.liquid(i), best.who)
 	}
 
-	enter(i, d, mine, best) {
-		const lock = [...d.locks].find(([, l]) => l.to === null)
-		if (lock && mine >= best.value * 0.8) this.bonding.rebond(i, lock[0])
+	enter(i, d, best) {
+		const lock = [...d.locks.values()].find(l => l.destination === null && this.bonding.is_registered(l.delegate))
+		if (lock && this.taste(i, lock.delegate) >= best.value * 0.8) this.bonding.rebond(i, lock.id)
 		else if (this.liquid(i) > 0n) this.bonding.bond(i, this.liquid(i), best.who)
-	}
-
-	// Locks that have come to their end.
-	collect(i, d) {
-		for (const [id, lock] of d.locks) {
-			if (this.bonding.block <= lock.slashable_until) continue
-			if (lock.to !== null) this.bonding.complete_move(i, id)
-			else if (this.round >= lock.withdraw_round) this.bonding.withdraw(i, id)
-		}
 	}
 
 	// ---- books ----
