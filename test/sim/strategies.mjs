@@ -64,6 +64,12 @@ const renew_grace = w => {
 	else if (w.round - w.bonding.active_since(SELF) >= w.params.competitiveness_grace - 1) w.bonding.resign(SELF)
 }
 
+const comes_back = () => transcoder(with_rates(useless_rates, { work: refuses, on: phases({ free: renew_grace }) }))
+const seems_busy = dims => with_broadcaster(dims, with_rates(alone, { work: refuses, on: phases({ work: circulates(0.5) }) }))
+
+// Costs that leave about a tenth of the price.
+const thin = { cost: 1.1e15 }
+
 // ---- transcoders that cheat ----
 
 const no_output = (w, who, job, n) => ({ claimed: n, received: n, done: 0, bad: 1 })
@@ -248,9 +254,11 @@ export const strategies = [
 	{ name: 'useless transcoder', control: honest_one,
 		attack: () => transcoder(with_rates(useless_rates, { work: refuses })) },
 	{ name: 'useless, back in for the grace', control: honest_one,
-		attack: () => transcoder(with_rates(useless_rates, { work: refuses, on: phases({ free: renew_grace }) })) },
+		attack: comes_back },
+	{ name: '  the same, work pays a tenth', setting: thin, control: honest_one, attack: comes_back, gains: true },
 	{ name: 'useless, self-dealing for tolerance', control: honest_pair,
-		attack: dims => with_broadcaster(dims, with_rates(alone, { work: refuses, on: phases({ work: circulates(0.5) }) })) },
+		attack: seems_busy },
+	{ name: '  the same, work pays a tenth', setting: thin, control: honest_pair, attack: seems_busy, gains: true },
 	{ name: 'self-dealing beside honest work', control: honest_pair,
 		attack: dims => with_broadcaster(dims, { on: phases({ work: circulates(2) }) }) },
 	{ name: 'self-dealing to starve the others', control: dims => with_broadcaster(dims, with_rates(alone)),
