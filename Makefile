@@ -38,7 +38,7 @@ archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))
 objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 
 all: $(BUILD)/lpnode web
-.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench soak help clean docs unit-tests test-tools test-gpu bench-gpu \
+.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench soak sim help clean docs unit-tests test-tools test-gpu bench-gpu \
 	contracts check-contracts
 
 # ---- generated and foreign code: our warnings are not for it ----
@@ -181,6 +181,9 @@ bench:
 soak: all
 	scripts/soak.sh
 
+sim:
+	@scripts/sim.mjs
+
 docs: $(BUILD)/lpnode
 	scripts/gen_docs.sh $(BUILD)/lpnode
 
@@ -201,6 +204,7 @@ help:
 	@echo "make fuzz       build the libFuzzer targets; FUZZ_SECONDS=60 runs each"
 	@echo "make bench      measure against ffmpeg, nginx and nginx-rtmp"
 	@echo "make soak       a farm for SOAK_SECONDS (3600): fails when a process grows"
+	@echo "make sim        the contracts' economy for ROUNDS (1000) and what attacks gain; SEED, SEEDS"
 	@echo "make docs       regenerate the option tables in docs/operators.md"
 	@echo "SAN=address,undefined or SAN=thread picks a sanitizer build folder"
 
