@@ -20,8 +20,9 @@ LP_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LIBS = $(shell pkg-config --libs $(PKGS) $(AV_PKGS) 2>/dev/null) -lpthread -lm
 
 # Each folder is one archive; what it may use stands to its right.
-ROOMS := base media/wire media/av protocol node/http node/peer node/work node/farm node/ingest node/bench node
+ROOMS := base eth media/wire media/av protocol node/http node/peer node/work node/farm node/ingest node/bench node
 libs_base := base
+libs_eth := eth base
 libs_media/wire := media/wire base
 libs_media/av := media/av media/wire base
 libs_protocol := protocol proto base
