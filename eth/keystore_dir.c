@@ -1,0 +1,253 @@
+/* A folder of keystore files, as geth keeps it. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/hex.h"
+#include "base/mem.h"
+#include "eth/keystore.h"
+
+#define FILE_MAX (64 * 1024)
+#define FILES_MAX 1000
+
+/* The whole file, or -1 with errno (EFBIG: longer than a keystore is). */
+static ssize_t read_file(const char *path, char to[FILE_MAX])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t len = 0;
+	struct stat st;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		while (len < FILE_MAX && (n = read(fd, to + len, FILE_MAX - len)) > 0)
+			len += (size_t)n;
+	else
+		n = -1;
+	close(fd);
+	if (n < 0)
+		return -1;
+	errno = EFBIG;
+	return len < FILE_MAX ? (ssize_t)len : -1;
+}
+
+static int add_file(struct keystore_list *l, const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name), *text = xmalloc(FILE_MAX);
+	ssize_t len = read_file(path, text);
+	struct eth_addr a;
+	int rc = -1;
+
+	if (len >= 0 && keystore_address(&a, text, (size_t)len, NULL) == 0) {
+		l->e = xrealloc(l->e, (l->n + 1) * sizeof(*l->e));
+		l->e[l->n].addr = a;
+		l->e[l->n++].path = path;
+		rc = 0;
+	} else {
+		free(path);
+	}
+	free(text);
+	return rc;
+}
+
+static int not_hidden(const struct dirent *d)
+{
+	return d->d_name[0] != '.';
+}
+
+int keystore_list(struct keystore_list *l, const char *dir, struct err *err)
+{
+	struct dirent **names;
+	int n, i;
+
+	memset(l, 0, sizeof(*l));
+	n = scandir(dir, &names, not_hidden, alphasort);
+	if (n < 0 && errno == ENOENT)
+		return 0;
+	if (n < 0)
+		return err_set(err, ERR_IO, "keystore: %s: %s", dir, strerror(errno));
+	for (i = 0; i < n; i++) {
+		if (l->n < FILES_MAX)
+			add_file(l, dir, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	return 0;
+}
+
+void keystore_list_fini(struct keystore_list *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		free(l->e[i].path);
+	free(l->e);
+	memset(l, 0, sizeof(*l));
+}
+
+/* The path of an address's file, NULL if there is none.  Free with free(). */
+static char *find(const char *dir, const struct eth_addr *addr, struct err *err)
+{
+	struct keystore_list l;
+	char *path = NULL;
+	size_t i;
+
+	if (keystore_list(&l, dir, err) < 0)
+		return NULL;
+	for (i = 0; i < l.n && !path; i++)
+		if (eth_addr_equal(&l.e[i].addr, addr))
+			path = xstrdup(l.e[i].path);
+	keystore_list_fini(&l);
+	return path;
+}
+
+/* Durable before it has its name: written aside, synced, renamed, the folder synced. */
+static int write_durable(const char *path, const void *data, size_t len, struct err *err)
+{
+	char *aside = xasprintf("%s.new", path), *slash;
+	int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int ok = fd >= 0 && fd_write_all(fd, data, len) == 0 && fsync(fd) == 0;
+	int dir_fd;
+
+	if (fd >= 0 && close(fd) < 0)
+		ok = 0;
+	if (ok)
+		ok = rename(aside, path) == 0;
+	if (!ok) {
+		err_set(err, ERR_IO, "%s: %s", aside, strerror(errno));
+		unlink(aside);
+		free(aside);
+		return -1;
+	}
+	slash = strrchr(aside, '/');
+	if (slash) {
+		*slash = '\0';
+		dir_fd = open(*aside ? aside : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir_fd >= 0) {
+			fsync(dir_fd);
+			close(dir_fd);
+		}
+	}
+	free(aside);
+	return 0;
+}
+
+static char *new_path(const char *dir, const struct eth_addr *a)
+{
+	char hex[41], when[32];
+	struct timespec now;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H-%M-%S", &tm);
+	hex_fmt(hex, a->b, sizeof(a->b));
+	return xasprintf("%s/UTC--%s.%09ldZ--%s", dir, when, now.tv_nsec, hex);
+}
+
+static int encrypt_to(const char *path, const struct sig_key *key, const char *password,
+		      enum keystore_cost cost, struct err *err)
+{
+	struct buf json;
+	int rc;
+
+	buf_init(&json, FILE_MAX);
+	rc = keystore_encrypt(&json, key, password, cost, err);
+	if (rc == 0)
+		rc = write_durable(path, json.data, json.len, err);
+	buf_fini(&json);
+	return rc;
+}
+
+int keystore_store(char **path, const char *dir, const struct sig_key *key, const char *password,
+		   enum keystore_cost cost, struct err *err)
+{
+	struct eth_addr a = sig_key_addr(key);
+	char *there, text[43];
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return err_set(err, ERR_IO, "keystore: %s: %s", dir, strerror(errno));
+	there = find(dir, &a, NULL);
+	if (there) {
+		eth_addr_fmt(text, &a);
+		err_set(err, ERR_INVALID, "%s is there already: %s", text, there);
+		free(there);
+		return -1;
+	}
+	*path = new_path(dir, &a);
+	if (encrypt_to(*path, key, password, cost, err) == 0)
+		return 0;
+	free(*path);
+	*path = NULL;
+	return -1;
+}
+
+static struct sig_key *open_file(const char *path, const char *password, struct err *err)
+{
+	char *text = xmalloc(FILE_MAX);
+	ssize_t len = read_file(path, text);
+	struct sig_key *key = NULL;
+
+	if (len < 0)
+		err_set(err, ERR_IO, "%s", strerror(errno));
+	else
+		key = keystore_decrypt(text, (size_t)len, password, err);
+	free(text);
+	if (!key)
+		err_wrap(err, "%s", path);
+	return key;
+}
+
+struct sig_key *keystore_open(const char *dir, const struct eth_addr *addr, const char *password,
+			      struct err *err)
+{
+	struct err why = { 0 };
+	char *path = find(dir, addr, &why), text[43];
+	struct sig_key *key;
+
+	if (!path) {
+		eth_addr_fmt(text, addr);
+		if (why.code == ERR_NONE)
+			err_set(err, ERR_NOT_FOUND, "no key of %s in %s", text, dir);
+		else
+			err_set(err, why.code, "%s", why.msg);
+		return NULL;
+	}
+	key = open_file(path, password, err);
+	free(path);
+	return key;
+}
+
+int keystore_change_password(const char *path, const char *old_password, const char *new_password,
+			     struct err *err)
+{
+	struct sig_key *key = open_file(path, old_password, err), *again;
+	char *aside;
+	int rc;
+
+	if (!key)
+		return -1;
+	aside = xasprintf("%s.changed", path);
+	rc = encrypt_to(aside, key, new_password, KEYSTORE_STANDARD, err);
+	sig_key_free(key);
+	if (rc == 0) {
+		again = open_file(aside, new_password, err);
+		rc = again ? 0 : -1;
+		sig_key_free(again);
+	}
+	if (rc == 0 && rename(aside, path) < 0)
+		rc = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+	if (rc < 0)
+		unlink(aside);
+	free(aside);
+	return rc;
+}
