@@ -1,6 +1,7 @@
 /* 256-bit unsigned integers in four limbs. */
 #include "base/u256.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -307,8 +308,10 @@ int u256_parse_fixed(struct u256 *r, const char *s, unsigned decimals, struct er
 	size_t whole = point ? (size_t)(point - s) : strlen(s);
 	size_t part = point ? strlen(point + 1) : 0;
 	char digits[2 * U256_DEC_MAX];
+	struct err why = { 0 };
 	struct u256 v;
 
+	assert(decimals <= U256_DECIMALS_MAX);
 	if (whole == 0 || (whole > 1 && s[0] == '0') || (point && part == 0))
 		return err_set(err, ERR_INVALID, "\"%.40s\" is not an amount", s);
 	if (part > decimals)
@@ -319,8 +322,9 @@ int u256_parse_fixed(struct u256 *r, const char *s, unsigned decimals, struct er
 	memcpy(digits + whole, point ? point + 1 : "", part);
 	memset(digits + whole + part, '0', decimals - part);
 	digits[whole + decimals] = '\0';
-	if (parse_digits(&v, digits, whole + decimals, 10, err) < 0)
-		return err_set(err, err ? err->code : ERR_INVALID, "\"%.40s\" is not an amount", s);
+	if (parse_digits(&v, digits, whole + decimals, 10, &why) < 0)	/* quotes our zeros */
+		return err_set(err, why.code, why.code == ERR_LIMIT ? "\"%.40s\" does not fit in 256 bits" :
+			       "\"%.40s\" is not an amount", s);
 	*r = v;
 	return 0;
 }
@@ -330,6 +334,7 @@ void u256_fmt_fixed(char to[U256_DEC_MAX + 3], const struct u256 *a, unsigned de
 	char digits[U256_DEC_MAX], *end;
 	size_t n, whole;
 
+	assert(decimals <= U256_DECIMALS_MAX);
 	u256_fmt_dec(digits, a);
 	n = strlen(digits);
 	whole = n > decimals ? n - decimals : 0;

@@ -44,8 +44,10 @@ void u256_fmt_hex(char to[67], const struct u256 *a);		/* "0x1f", as JSON-RPC wa
 
 /*
  * Fixed-point text: "1.5" with 18 decimals is 15 * 10^17.  At most `decimals` digits
- * behind the point.  Fails like u256_parse_dec.
+ * behind the point; decimals is at most U256_DECIMALS_MAX: check what a contract says.
+ * Fails like u256_parse_dec.
  */
+#define U256_DECIMALS_MAX 77
 int u256_parse_fixed(struct u256 *r, const char *s, unsigned decimals, struct err *err);
 /* The shortest text that reads back the same: "1.5", "0.000000000000000001", "100". */
 void u256_fmt_fixed(char to[U256_DEC_MAX + 3], const struct u256 *a, unsigned decimals);
