@@ -72,14 +72,14 @@ void rlp_close_list(struct rlp_out *o)
 	uint8_t head[9];
 	size_t n, start, len;
 
-	if (o->depth == 0 || o->b->failed) {
+	if (o->depth == 0) {
 		o->failed = true;
 		return;
 	}
 	start = o->open[--o->depth];
 	len = o->b->len - start;
 	n = put_head(head, 0xc0, len);
-	if (!buf_reserve(o->b, n))
+	if (!buf_reserve(o->b, n))	/* rlp_finish tells */
 		return;
 	memmove(o->b->data + start + n, o->b->data + start, len);
 	memcpy(o->b->data + start, head, n);

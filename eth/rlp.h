@@ -18,7 +18,7 @@ struct rlp_out {
 	struct buf *b;
 	size_t open[RLP_DEPTH_MAX];
 	size_t depth;
-	bool failed;		/* too deep, closed what was not open, or the buf is full */
+	bool failed;		/* too deep, or closed what was not open */
 };
 void rlp_out_init(struct rlp_out *o, struct buf *b);
 void rlp_add_bytes(struct rlp_out *o, const void *data, size_t len);
@@ -26,7 +26,7 @@ void rlp_add_u64(struct rlp_out *o, uint64_t v);	/* no leading zeros; 0 is empty
 void rlp_add_u256(struct rlp_out *o, const struct u256 *v);
 void rlp_open_list(struct rlp_out *o);
 void rlp_close_list(struct rlp_out *o);
-/* Fails with ERR_LIMIT or ERR_INTERNAL (a list left open). */
+/* Fails with ERR_LIMIT (the buf is full) or ERR_INTERNAL (lists too deep or left open). */
 int rlp_finish(const struct rlp_out *o, struct err *err);
 
 /* Reading: items of a list, or of the whole input, one after the other. */
