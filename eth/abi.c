@@ -195,11 +195,17 @@ static int encode(struct buf *b, const struct abi_type *t, const struct abi_valu
 
 int abi_encode(struct buf *b, const struct abi_type *t, const struct abi_value *v, struct err *err)
 {
+	size_t start = b->len;
+	int rc;
+
 	if (t->kind != ABI_TUPLE)
 		return err_set(err, ERR_INVALID, "abi: the arguments are no tuple");
-	if (encode(b, t, v, err) < 0)
-		return -1;
-	return b->failed ? err_set(err, ERR_LIMIT, "abi: more than %zu bytes", b->max) : 0;
+	rc = encode(b, t, v, err);
+	if (rc == 0 && b->failed)
+		rc = err_set(err, ERR_LIMIT, "abi: more than %zu bytes", b->max);
+	if (rc < 0)
+		b->len = start;
+	return rc;
 }
 
 /* ---- decoding: data comes from a node that may lie ---- */
@@ -208,6 +214,7 @@ struct source {
 	const uint8_t *data;
 	size_t len;
 	size_t values_left;
+	size_t bytes_left;	/* offsets may point many values to one place: copies of it count */
 	struct err *err;
 };
 
@@ -251,6 +258,9 @@ static int decode_bytes(struct source *in, size_t at, struct abi_value *v)
 	for (i = len; i < padded; i++)
 		if (in->data[at + i])
 			return bad(in, "padding that is not zero");
+	if (len > in->bytes_left)
+		return bad(in, "more bytes in its values than the data has");
+	in->bytes_left -= len;
 	v->bytes = xmalloc(len + 1);
 	memcpy(v->bytes, in->data + at, len);
 	v->bytes[len] = '\0';
@@ -316,7 +326,8 @@ static int decode(struct source *in, size_t at, const struct abi_type *t, struct
 
 int abi_decode(struct abi_value *v, const struct abi_type *t, const void *data, size_t len, struct err *err)
 {
-	struct source in = { .data = data, .len = len, .values_left = ABI_VALUES_MAX, .err = err };
+	struct source in = { .data = data, .len = len, .values_left = ABI_VALUES_MAX, .bytes_left = len,
+			     .err = err };
 
 	memset(v, 0, sizeof(*v));
 	if (t->kind != ABI_TUPLE)
@@ -375,15 +386,18 @@ void abi_args_bytes(struct abi_args *a, const void *data, size_t len)
 
 int abi_args_end(struct abi_args *a, const struct abi_selector *sel, struct buf *b, struct err *err)
 {
-	bool whole = !a->failed && !a->head.failed && !a->tail.failed && a->head.len == a->n_words * WORD;
+	bool whole = !a->head.failed && !a->tail.failed && a->head.len == a->n_words * WORD;
+	size_t start = b->len;
 	int rc = 0;
 
 	if (sel)
 		buf_add(b, sel->b, sizeof(sel->b));
 	buf_add(b, a->head.data, a->head.len);
 	buf_add(b, a->tail.data, a->tail.len);
-	if (!whole || b->failed)
+	if (!whole || b->failed) {
 		rc = err_set(err, ERR_LIMIT, "abi: arguments that do not fit their call");
+		b->len = start;
+	}
 	buf_fini(&a->head);
 	buf_fini(&a->tail);
 	return rc;

@@ -13,7 +13,8 @@ struct err;
 /*
  * The contract ABI: types from their text, values in a tree, encoding and decoding.
  * What is decoded comes from a node that may lie: every offset and length is checked,
- * a value tree has at most ABI_VALUES_MAX values.  Any thread.
+ * a value tree has at most ABI_VALUES_MAX values, and no more bytes than the data.
+ * Any thread.
  * Source: Solidity's ABI specification.
  */
 #define ABI_VALUES_MAX 65536
@@ -50,8 +51,9 @@ void abi_type_fini(struct abi_type *t);
 void abi_type_fmt(struct buf *b, const struct abi_type *t);
 void abi_value_fini(struct abi_value *v);
 
-/* t and v are a tuple of the arguments.  Fails with ERR_INVALID: a value that does not fit
- * its type (too wide, wrong count). */
+/* t and v are a tuple of the arguments; appended to b, of which nothing is left on failure.
+ * Fails with ERR_INVALID: a value that does not fit its type (too wide, wrong count);
+ * ERR_LIMIT. */
 int abi_encode(struct buf *b, const struct abi_type *t, const struct abi_value *v, struct err *err);
 /* Strict: padding must be zero (or sign), bools 0 or 1, offsets within, nothing longer than
  * the data; bytes behind the last value are allowed, as Solidity does. */
@@ -71,7 +73,6 @@ struct hash32 abi_topic_of(const char *signature);
 struct abi_args {
 	struct buf head, tail;
 	size_t n_words;			/* how many head words the whole will have */
-	bool failed;
 };
 void abi_args_init(struct abi_args *a, size_t n_words);
 void abi_args_u256(struct abi_args *a, const struct u256 *v);

@@ -17,11 +17,13 @@ static int bad(struct parser *in, const char *why)
 	return err_set(in->err, ERR_INVALID, "type \"%.60s\" at %d: %s", in->text, (int)(in->p - in->text), why);
 }
 
-/* A decimal number below 2^16; 0 when there is none. */
+/* A decimal number below 2^16; 0 when there is none, or one with leading zeros. */
 static unsigned number(struct parser *in)
 {
 	unsigned v = 0;
 
+	if (*in->p == '0')
+		return 0;
 	while (isdigit((unsigned char)*in->p) && v < 6553)
 		v = v * 10 + (unsigned)(*in->p++ - '0');
 	return v;
