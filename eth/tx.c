@@ -112,8 +112,10 @@ int tx_sign(struct buf *raw, struct hash32 *hash, const struct tx *t, const stru
 	if (tx_digest(&digest, t, err) < 0)
 		return -1;
 	sig = sig_sign(key, &digest);
-	if (encode(raw, t, &sig, err) < 0)
+	if (encode(raw, t, &sig, err) < 0) {
+		raw->len = start;
 		return -1;
+	}
 	*hash = hash_keccak256(raw->data + start, raw->len - start);
 	return 0;
 }

@@ -32,10 +32,11 @@ struct tx {
 
 /* What is signed.  Fails with ERR_INVALID (chain id 0, tip above fee), ERR_LIMIT. */
 int tx_digest(struct hash32 *digest, const struct tx *t, struct err *err);
-/* The raw transaction for eth_sendRawTransaction, and its hash. */
+/* Append the raw transaction for eth_sendRawTransaction; its hash.  Fails as tx_digest does. */
 int tx_sign(struct buf *raw, struct hash32 *hash, const struct tx *t, const struct sig_key *key,
 	    struct err *err);
-/* Of a raw transaction: fields (data borrowed from raw), sender, hash.  Fails with ERR_INVALID. */
+/* Of a raw transaction: fields (data borrowed from raw), sender, hash.  Fails with ERR_INVALID
+ * (also access lists and signatures without chain id: we make neither), ERR_LIMIT. */
 int tx_parse(struct tx *t, struct eth_addr *sender, struct hash32 *hash, const void *raw,
 	     size_t len, struct err *err);
 /* keccak256(rlp([sender, nonce]))'s last 20 bytes. */
