@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +20,8 @@
 #define SECRET_LEN 32
 #define IV_LEN 16
 #define KDF_LEN 32	/* 16 bytes for AES, 16 for the MAC */
-#define SCRYPT_MEM_MAX (1ull << 30)
-#define PBKDF2_ROUNDS_MAX 1000000000
+#define SCRYPT_WORK_MAX (1ull << 30)	/* bytes mixed; four times the standard cost */
+#define PBKDF2_ROUNDS_MAX 10000000	/* some seconds; files have a quarter of a million */
 
 struct kdf {
 	bool scrypt;
@@ -97,9 +97,9 @@ static int parse_scrypt(struct kdf *k, json_t *params, struct err *err)
 		return -1;
 	if (k->n < 2 || k->n & (k->n - 1))
 		return bad(err, "n");
-	if (128 * k->n * k->r > SCRYPT_MEM_MAX)
-		return err_set(err, ERR_LIMIT, "keystore: scrypt with n %" PRIu64 " and r %" PRIu64
-			       " needs more than 1 GiB", k->n, k->r);
+	if (128 * k->n * k->r * k->p > SCRYPT_WORK_MAX)
+		return err_set(err, ERR_LIMIT, "keystore: scrypt with n %" PRIu64 ", r %" PRIu64
+			       " and p %" PRIu64 " is too much work", k->n, k->r, k->p);
 	return 0;
 }
 
@@ -120,12 +120,11 @@ static int parse_kdf(struct kdf *k, json_t *crypto, struct err *err)
 {
 	const char *name = json_string_value(json_object_get(crypto, "kdf"));
 	json_t *params = json_object_get(crypto, "kdfparams");
-	uint64_t len;
 
-	if (get_number(params, "dklen", KDF_LEN, &len, err) < 0 || get_salt(k, params, err) < 0)
-		return -1;
-	if (len != KDF_LEN)
+	if (json_integer_value(json_object_get(params, "dklen")) != KDF_LEN)
 		return bad(err, "dklen");
+	if (get_salt(k, params, err) < 0)
+		return -1;
 	if (name && strcmp(name, "scrypt") == 0)
 		return parse_scrypt(k, params, err);
 	if (name && strcmp(name, "pbkdf2") == 0)
@@ -173,14 +172,16 @@ static json_t *parse_json(const char *json, size_t len, struct err *err)
 
 /* ---- the work ---- */
 
+/* scrypt is libsodium's: OpenSSL's keeps RFC 7914's n < 2^(16 r), which the standard's own
+ * vector (n 2^18, r 1) does not. */
 static int derive(uint8_t key[KDF_LEN], const struct kdf *k, const char *password, struct err *err)
 {
 	size_t n = strlen(password);
 	int ok;
 
 	if (k->scrypt)
-		ok = EVP_PBE_scrypt(password, n, k->salt, k->n_salt, k->n, k->r, k->p,
-				    SCRYPT_MEM_MAX + (64u << 20), key, KDF_LEN);
+		ok = crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)password, n, k->salt, k->n_salt, k->n,
+							   (uint32_t)k->r, (uint32_t)k->p, key, KDF_LEN) == 0;
 	else
 		ok = PKCS5_PBKDF2_HMAC(password, (int)n, k->salt, (int)k->n_salt, k->rounds,
 				       EVP_sha256(), KDF_LEN, key);
@@ -232,15 +233,16 @@ static struct sig_key *unseal(const struct sealed *s, const char *password, stru
 /* A file whose address is not that of its key was tampered with or mixed up. */
 static struct sig_key *check_address(struct sig_key *key, json_t *root, struct err *err)
 {
-	const char *s = json_string_value(json_object_get(root, "address"));
+	json_t *field = json_object_get(root, "address");
+	const char *s = json_string_value(field);
 	struct eth_addr says = { 0 }, is;
 
-	if (!key || !s)
+	if (!key || !field)
 		return key;
 	is = sig_key_addr(key);
-	if (hex_parse(says.b, sizeof(says.b), s) == 0 && eth_addr_equal(&says, &is))
+	if (s && hex_parse(says.b, sizeof(says.b), s) == 0 && eth_addr_equal(&says, &is))
 		return key;
-	err_set(err, ERR_INVALID, "keystore: says it is of %.42s and is not", s);
+	err_set(err, ERR_INVALID, "keystore: says it is of address %.42s and is not", s ? s : "(no text)");
 	sig_key_free(key);
 	return NULL;
 }
@@ -333,6 +335,7 @@ int keystore_encrypt(struct buf *json, const struct sig_key *key, const char *pa
 {
 	struct sealed s = { .kdf = { .scrypt = true, .n = 262144, .r = 8, .p = 1, .n_salt = 32 } };
 	struct eth_addr a = sig_key_addr(key);
+	size_t start = json->len;
 
 	if (cost == KEYSTORE_LIGHT)
 		s.kdf.n = 4096;
@@ -341,5 +344,8 @@ int keystore_encrypt(struct buf *json, const struct sig_key *key, const char *pa
 	if (seal(&s, key, password, err) < 0)
 		return -1;
 	add_json(json, &s, &a);
-	return json->failed ? err_set(err, ERR_LIMIT, "keystore: no room for it") : 0;
+	if (!json->failed)
+		return 0;
+	json->len = start;
+	return err_set(err, ERR_LIMIT, "keystore: no room for it");
 }

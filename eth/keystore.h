@@ -13,7 +13,8 @@ struct err;
  */
 enum keystore_cost { KEYSTORE_STANDARD, KEYSTORE_LIGHT };
 
-/* At most 64 KiB of JSON; a cost above 1 GiB or 10^9 rounds is refused (ERR_LIMIT).
+/* At most 64 KiB of JSON; scrypt above 1 GiB in all or pbkdf2 above 10^7 rounds is refused
+ * at once (ERR_LIMIT).  A file need not say its address; if it does it must be right.
  * ERR_DENIED: wrong password.  ERR_INVALID names the field. */
 struct sig_key *keystore_decrypt(const char *json, size_t len, const char *password, struct err *err);
 /* The address that the file says it is of, without the password. */

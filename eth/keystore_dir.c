@@ -23,40 +23,41 @@ static ssize_t read_file(const char *path, char to[FILE_MAX])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	size_t len = 0;
+	int saved;
 	struct stat st;
-	ssize_t n = 0;
+	ssize_t n = -1;
 
 	if (fd < 0)
 		return -1;
+	errno = EINVAL;		/* what is no regular file */
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		while (len < FILE_MAX && (n = read(fd, to + len, FILE_MAX - len)) > 0)
+		while ((n = read(fd, to + len, FILE_MAX - len)) > 0)
 			len += (size_t)n;
-	else
+	if (n == 0 && len == FILE_MAX) {
+		errno = EFBIG;
 		n = -1;
+	}
+	saved = errno;
 	close(fd);
-	if (n < 0)
-		return -1;
-	errno = EFBIG;
-	return len < FILE_MAX ? (ssize_t)len : -1;
+	errno = saved;
+	return n < 0 ? -1 : (ssize_t)len;
 }
 
-static int add_file(struct keystore_list *l, const char *dir, const char *name)
+/* If it is a keystore. */
+static void add_file(struct keystore_list *l, const char *dir, const char *name)
 {
 	char *path = xasprintf("%s/%s", dir, name), *text = xmalloc(FILE_MAX);
 	ssize_t len = read_file(path, text);
 	struct eth_addr a;
-	int rc = -1;
 
 	if (len >= 0 && keystore_address(&a, text, (size_t)len, NULL) == 0) {
 		l->e = xrealloc(l->e, (l->n + 1) * sizeof(*l->e));
 		l->e[l->n].addr = a;
 		l->e[l->n++].path = path;
-		rc = 0;
 	} else {
 		free(path);
 	}
 	free(text);
-	return rc;
 }
 
 static int not_hidden(const struct dirent *d)
@@ -110,35 +111,57 @@ static char *find(const char *dir, const struct eth_addr *addr, struct err *err)
 	return path;
 }
 
-/* Durable before it has its name: written aside, synced, renamed, the folder synced. */
-static int write_durable(const char *path, const void *data, size_t len, struct err *err)
+/* Where a new file is written before it has its name: hidden, so that no list sees it. */
+static char *aside_of(const char *path)
 {
-	char *aside = xasprintf("%s.new", path), *slash;
-	int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int ok = fd >= 0 && fd_write_all(fd, data, len) == 0 && fsync(fd) == 0;
-	int dir_fd;
+	const char *slash = strrchr(path, '/');
+	int n = slash ? (int)(slash + 1 - path) : 0;
 
-	if (fd >= 0 && close(fd) < 0)
-		ok = 0;
-	if (ok)
-		ok = rename(aside, path) == 0;
-	if (!ok) {
-		err_set(err, ERR_IO, "%s: %s", aside, strerror(errno));
-		unlink(aside);
-		free(aside);
+	return xasprintf("%.*s.%s.new", n, path, path + n);
+}
+
+/* Whole and on disk, or not there.  What a crash has left there, or a link that somebody
+ * else has put there, goes first. */
+static int write_new(const char *path, const void *data, size_t len, struct err *err)
+{
+	int fd, ok;
+
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+	ok = fd_write_all(fd, data, len) == 0 && fsync(fd) == 0;
+	if (!ok)
+		err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+	close(fd);
+	if (!ok)
+		unlink(path);
+	return ok ? 0 : -1;
+}
+
+/* A name is on disk when its folder is. */
+static int sync_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? xstrndup(path, (size_t)(slash + 1 - path)) : xstrdup(".");
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+
+	free(dir);
+	if (fd < 0)
 		return -1;
-	}
-	slash = strrchr(aside, '/');
-	if (slash) {
-		*slash = '\0';
-		dir_fd = open(*aside ? aside : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (dir_fd >= 0) {
-			fsync(dir_fd);
-			close(dir_fd);
-		}
-	}
-	free(aside);
-	return 0;
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+/* Also when it fails, nothing is left aside. */
+static int put_in_place(const char *aside, const char *path, struct err *err)
+{
+	if (rename(aside, path) == 0 && sync_folder_of(path) == 0)
+		return 0;
+	err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+	unlink(aside);
+	return -1;
 }
 
 static char *new_path(const char *dir, const struct eth_addr *a)
@@ -163,7 +186,7 @@ static int encrypt_to(const char *path, const struct sig_key *key, const char *p
 	buf_init(&json, FILE_MAX);
 	rc = keystore_encrypt(&json, key, password, cost, err);
 	if (rc == 0)
-		rc = write_durable(path, json.data, json.len, err);
+		rc = write_new(path, json.data, json.len, err);
 	buf_fini(&json);
 	return rc;
 }
@@ -172,7 +195,8 @@ int keystore_store(char **path, const char *dir, const struct sig_key *key, cons
 		   enum keystore_cost cost, struct err *err)
 {
 	struct eth_addr a = sig_key_addr(key);
-	char *there, text[43];
+	char *there, *aside, text[43];
+	int rc;
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return err_set(err, ERR_IO, "keystore: %s: %s", dir, strerror(errno));
@@ -184,7 +208,12 @@ int keystore_store(char **path, const char *dir, const struct sig_key *key, cons
 		return -1;
 	}
 	*path = new_path(dir, &a);
-	if (encrypt_to(*path, key, password, cost, err) == 0)
+	aside = aside_of(*path);
+	rc = encrypt_to(aside, key, password, cost, err);
+	if (rc == 0)
+		rc = put_in_place(aside, *path, err);
+	free(aside);
+	if (rc == 0)
 		return 0;
 	free(*path);
 	*path = NULL;
@@ -227,27 +256,34 @@ struct sig_key *keystore_open(const char *dir, const struct eth_addr *addr, cons
 	return key;
 }
 
+/* Does the file open?  What does not is removed: it never gets its name. */
+static int read_back(const char *aside, const char *password, struct err *err)
+{
+	struct sig_key *key = open_file(aside, password, err);
+
+	sig_key_free(key);
+	if (key)
+		return 0;
+	unlink(aside);
+	return -1;
+}
+
 int keystore_change_password(const char *path, const char *old_password, const char *new_password,
 			     struct err *err)
 {
-	struct sig_key *key = open_file(path, old_password, err), *again;
+	struct sig_key *key = open_file(path, old_password, err);
 	char *aside;
 	int rc;
 
 	if (!key)
 		return -1;
-	aside = xasprintf("%s.changed", path);
+	aside = aside_of(path);
 	rc = encrypt_to(aside, key, new_password, KEYSTORE_STANDARD, err);
 	sig_key_free(key);
-	if (rc == 0) {
-		again = open_file(aside, new_password, err);
-		rc = again ? 0 : -1;
-		sig_key_free(again);
-	}
-	if (rc == 0 && rename(aside, path) < 0)
-		rc = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-	if (rc < 0)
-		unlink(aside);
+	if (rc == 0)
+		rc = read_back(aside, new_password, err);
+	if (rc == 0)
+		rc = put_in_place(aside, path, err);
 	free(aside);
 	return rc;
 }
