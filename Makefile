@@ -32,7 +32,7 @@ libs_node/peer := node/peer protocol proto base
 libs_node/work := node/work media/av media/wire protocol proto base
 libs_node/farm := node/farm node/peer node/work media/av media/wire protocol proto base
 libs_node/bench := node/bench node/work media/av media/wire protocol proto base
-libs_node := node node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
+libs_node := node eth node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
 
 archive = $(BUILD)/lib$(subst /,-,$(1)).a
 archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))

@@ -70,8 +70,8 @@ static struct abi_type *grow(struct abi_type *t)
 static int parse_tuple(struct parser *in, struct abi_type *t, int depth)
 {
 	t->kind = ABI_TUPLE;
-	if (word(in, ")"))
-		return 0;
+	if (word(in, ")"))	/* no arguments; Solidity has no empty structs */
+		return depth == 0 ? 0 : bad(in, "a struct of nothing");
 	for (;;) {
 		if (t->n_items == 64)
 			return bad(in, "more than 64 members");

@@ -138,7 +138,7 @@ static void encodings_agree_with_ethers(void **state)
 	json_array_foreach(json_object_get(ours, "abi"), i, v)
 		check_both_ways(json_string_value(json_object_get(v, "type")), json_object_get(v, "value"),
 				json_string_value(json_object_get(v, "data")));
-	assert_int_equal(i, 103);
+	assert_int_equal(i, 102);
 }
 
 /* Its bytes are text, its types a list. */
@@ -190,7 +190,7 @@ static void what_is_no_type_is_refused(void **state)
 		"boolean", "fixed128x18", "function", "uint256[", "uint256]", "uint256[]]", "uint256[0]",
 		"uint256[-1]", "uint256[01]", "uint256[ ]", "uint256[1 ]", "uint256[99999]", "uint256[65536]",
 		"uint256[4294967297]", "uint99999999999999999999", "(", ")", "(uint256", "uint256)", "(uint256,)",
-		"(,uint256)", "(uint256,,bool)", "(uint256 a)", "()()", "tuple(uint256)", "[]", "uint256,bool",
+		"(,uint256)", "(uint256,,bool)", "(uint256 a)", "()()", "tuple(uint256)", "[]", "uint256,bool", "(())", "(()[])",
 		"uint256[][][][][][][][][]", "(((((((((uint8)))))))))",
 	};
 	struct abi_type t;
@@ -377,7 +377,6 @@ static void lies_are_refused(void **state)
 		{ "(string[1])", { 32, 96, 0 }, 3, -1 }, { "((bytes)[])", { 32, 1, 32, 32, 0 }, 5, 0 },
 		{ "((bytes)[])", { 32, 1, 32, 64, 0 }, 5, -1 }, { "(uint8[65529])", { 1 }, 1, -1 },
 		{ "(uint8[65000][65000][65000][65000][65000])", { 1 }, 1, -1 },
-		{ "(()[65000][65000])", { 1 }, 1, -1 },
 	};
 	struct err err;
 	size_t i;

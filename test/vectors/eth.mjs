@@ -68,7 +68,7 @@ const named = (t) => t.replace(/\(/g, 'tuple(')
 function encoded (types, values) {
   return { type: `(${types.join(',')})`, value: values, data: coder.encode(types.map(named), values) }
 }
-const abi = [encoded([], []), encoded(['()[]'], [[[], [], []]])]
+const abi = [encoded([], [])]
 for (const atom of atoms) for (let i = 0; i < 3; i++) { const [t, v] = atom(); abi.push(encoded([t], [v])) }
 for (let i = 0; i < 80; i++) {
   const types = Array.from({ length: 1 + pick(4) }, () => typeText(0))
