@@ -263,12 +263,15 @@ int keystore_address(struct eth_addr *a, const char *json, size_t len, struct er
 {
 	json_t *root = parse_json(json, len, err);
 	const char *s;
-	int rc = -1;
+	int rc = 0;
 
 	if (!root)
 		return -1;
 	s = json_string_value(json_object_get(root, "address"));
-	rc = s && hex_parse(a->b, sizeof(a->b), s) == 0 ? 0 : bad(err, "address");
+	if (!json_object_get(root, "address") && json_is_object(json_object_get(root, "crypto")))
+		rc = err_set(err, ERR_NOT_FOUND, "keystore: does not say of which address it is");
+	else if (!s || hex_parse(a->b, sizeof(a->b), s) < 0)
+		rc = bad(err, "address");
 	json_decref(root);
 	return rc;
 }

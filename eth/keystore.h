@@ -17,14 +17,15 @@ enum keystore_cost { KEYSTORE_STANDARD, KEYSTORE_LIGHT };
  * at once (ERR_LIMIT).  A file need not say its address; if it does it must be right.
  * ERR_DENIED: wrong password.  ERR_INVALID names the field. */
 struct sig_key *keystore_decrypt(const char *json, size_t len, const char *password, struct err *err);
-/* The address that the file says it is of, without the password. */
+/* The address that the file says it is of, without the password.  Fails with ERR_NOT_FOUND
+ * when it is a keystore that does not say (cast's do not), else as above. */
 int keystore_address(struct eth_addr *a, const char *json, size_t len, struct err *err);
 int keystore_encrypt(struct buf *json, const struct sig_key *key, const char *password,
 		     enum keystore_cost cost, struct err *err);
 
 /* A folder of them: UTC--<time>--<address>, mode 0600, written aside, synced and renamed. */
 struct keystore_entry {
-	struct eth_addr addr;
+	struct eth_addr addr;	/* zero when the file does not say */
 	char *path;		/* owned */
 };
 struct keystore_list {
@@ -37,7 +38,8 @@ void keystore_list_fini(struct keystore_list *l);
 /* path (malloc'ed) of the new file.  Fails with ERR_INVALID when the address is there already. */
 int keystore_store(char **path, const char *dir, const struct sig_key *key, const char *password,
 		   enum keystore_cost cost, struct err *err);
-/* The key of an address.  ERR_NOT_FOUND names folder and address; ERR_DENIED the file. */
+/* The key of an address.  When no file says that it is of it, the first ten that do not say
+ * are tried.  ERR_NOT_FOUND names folder and address; ERR_DENIED the file. */
 struct sig_key *keystore_open(const char *dir, const struct eth_addr *addr, const char *password,
 			      struct err *err);
 /* New password for a file: written aside, read back, then renamed over it. */

@@ -17,6 +17,7 @@
 
 #define FILE_MAX (64 * 1024)
 #define FILES_MAX 1000
+#define NAMELESS_MAX 10	/* files opened in search of a key: a second each */
 
 /* The whole file, or -1 with errno (EFBIG: longer than a keystore is). */
 static ssize_t read_file(const char *path, char to[FILE_MAX])
@@ -48,9 +49,10 @@ static void add_file(struct keystore_list *l, const char *dir, const char *name)
 {
 	char *path = xasprintf("%s/%s", dir, name), *text = xmalloc(FILE_MAX);
 	ssize_t len = read_file(path, text);
-	struct eth_addr a;
+	struct eth_addr a = { 0 };
+	struct err err = { 0 };
 
-	if (len >= 0 && keystore_address(&a, text, (size_t)len, NULL) == 0) {
+	if (len >= 0 && (keystore_address(&a, text, (size_t)len, &err) == 0 || err.code == ERR_NOT_FOUND)) {
 		l->e = xrealloc(l->e, (l->n + 1) * sizeof(*l->e));
 		l->e[l->n].addr = a;
 		l->e[l->n++].path = path;
@@ -96,13 +98,13 @@ void keystore_list_fini(struct keystore_list *l)
 }
 
 /* The path of an address's file, NULL if there is none.  Free with free(). */
-static char *find(const char *dir, const struct eth_addr *addr, struct err *err)
+static char *find(const char *dir, const struct eth_addr *addr)
 {
 	struct keystore_list l;
 	char *path = NULL;
 	size_t i;
 
-	if (keystore_list(&l, dir, err) < 0)
+	if (keystore_list(&l, dir, NULL) < 0)
 		return NULL;
 	for (i = 0; i < l.n && !path; i++)
 		if (eth_addr_equal(&l.e[i].addr, addr))
@@ -200,7 +202,7 @@ int keystore_store(char **path, const char *dir, const struct sig_key *key, cons
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return err_set(err, ERR_IO, "keystore: %s: %s", dir, strerror(errno));
-	there = find(dir, &a, NULL);
+	there = find(dir, &a);
 	if (there) {
 		eth_addr_fmt(text, &a);
 		err_set(err, ERR_INVALID, "%s is there already: %s", text, there);
@@ -236,21 +238,58 @@ static struct sig_key *open_file(const char *path, const char *password, struct 
 	return key;
 }
 
+/* The key of addr, if this file is of it and opens. */
+static struct sig_key *try_file(const char *path, const struct eth_addr *addr, const char *password)
+{
+	struct sig_key *key = open_file(path, password, NULL);
+	struct eth_addr is;
+
+	if (!key)
+		return NULL;
+	is = sig_key_addr(key);
+	if (eth_addr_equal(&is, addr))
+		return key;
+	sig_key_free(key);
+	return NULL;
+}
+
+/* Among the files that do not say whose they are. */
+static struct sig_key *search_nameless(const char *dir, const struct eth_addr *addr, const char *password,
+				       struct err *err)
+{
+	struct sig_key *key = NULL;
+	struct keystore_list l;
+	size_t i, tried = 0;
+	char text[43];
+
+	if (keystore_list(&l, dir, err) < 0)
+		return NULL;
+	for (i = 0; i < l.n && !key && tried < NAMELESS_MAX; i++) {
+		if (!eth_addr_is_zero(&l.e[i].addr))
+			continue;
+		key = try_file(l.e[i].path, addr, password);
+		tried++;
+	}
+	keystore_list_fini(&l);
+	if (key)
+		return key;
+	eth_addr_fmt(text, addr);
+	if (tried)
+		err_set(err, ERR_NOT_FOUND, "no key of %s in %s, and none of the %zu that do not say whose they are "
+			"is it by this password", text, dir, tried);
+	else
+		err_set(err, ERR_NOT_FOUND, "no key of %s in %s", text, dir);
+	return NULL;
+}
+
 struct sig_key *keystore_open(const char *dir, const struct eth_addr *addr, const char *password,
 			      struct err *err)
 {
-	struct err why = { 0 };
-	char *path = find(dir, addr, &why), text[43];
+	char *path = find(dir, addr);
 	struct sig_key *key;
 
-	if (!path) {
-		eth_addr_fmt(text, addr);
-		if (why.code == ERR_NONE)
-			err_set(err, ERR_NOT_FOUND, "no key of %s in %s", text, dir);
-		else
-			err_set(err, why.code, "%s", why.msg);
-		return NULL;
-	}
+	if (!path)
+		return search_nameless(dir, addr, password, err);
 	key = open_file(path, password, err);
 	free(path);
 	return key;

@@ -382,7 +382,7 @@ static void a_file_without_address_opens_but_does_not_say_whose_it_is(void **sta
 
 	assert_non_null(key);
 	assert_int_equal(keystore_address(&a, text, strlen(text), &err), -1);
-	assert_int_equal(err.code, ERR_INVALID);
+	assert_int_equal(err.code, ERR_NOT_FOUND);
 	sig_key_free(key);
 	free(text);
 }
@@ -469,6 +469,36 @@ static void a_stored_key_is_found_by_its_address_alone(void **state)
 	sig_key_free(other);
 }
 
+/* As cast writes them: found by opening, after those that say whose they are. */
+static void a_key_is_found_in_a_file_that_does_not_say(void **state)
+{
+	char *text = changed("address", NULL);
+	struct eth_addr other = { { 1 } };
+	struct keystore_list l;
+	struct err err;
+
+	write_text("nameless", text, 0600);
+	assert_int_equal(keystore_list(&l, dir, NULL), 0);
+	assert_int_equal(l.n, 1);
+	assert_true(eth_addr_is_zero(&l.e[0].addr));
+	keystore_list_fini(&l);
+	check_key_opens("secret");
+	assert_null(keystore_open(dir, &t.addr, "wrong", &err));
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+	assert_non_null(strstr(err.msg, "this password"));
+	assert_null(keystore_open(dir, &other, "secret", &err));
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+	/* One that says so is believed, and its password is what counts. */
+	write_text("named", buf_cstr(&t.light), 0600);
+	check_key_opens("secret");
+	assert_null(keystore_open(dir, &t.addr, "wrong", &err));
+	assert_int_equal(err.code, ERR_DENIED);
+	assert_non_null(strstr(err.msg, "/named"));
+	remove_file("nameless");
+	remove_file("named");
+	free(text);
+}
+
 static void what_is_no_keystore_is_passed_over(void **state)
 {
 	char big[66 * 1024], fifo[100];
@@ -481,6 +511,7 @@ static void what_is_no_keystore_is_passed_over(void **state)
 	write_text("empty", "", 0600);
 	write_text("text", "not JSON", 0600);
 	write_text("json", "{\"address\":\"12\"}", 0600);
+	write_text("other", "{\"crypto\":7}", 0600);
 	write_text(".hidden", buf_cstr(&t.light), 0600);
 	write_text("good", buf_cstr(&t.light), 0600);
 	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
@@ -496,6 +527,7 @@ static void what_is_no_keystore_is_passed_over(void **state)
 	remove_file("empty");
 	remove_file("text");
 	remove_file("json");
+	remove_file("other");
 	remove_file(".hidden");
 	remove_file("good");
 	remove_file("fifo");
@@ -634,6 +666,7 @@ int main(void)
 		cmocka_unit_test(geths_first_writers_said_Crypto),
 		cmocka_unit_test(a_file_without_address_opens_but_does_not_say_whose_it_is),
 		cmocka_unit_test(a_stored_key_is_found_by_its_address_alone),
+		cmocka_unit_test(a_key_is_found_in_a_file_that_does_not_say),
 		cmocka_unit_test(what_is_no_keystore_is_passed_over),
 		cmocka_unit_test(a_missing_folder_is_empty_and_made_when_needed),
 		cmocka_unit_test(a_folder_that_is_a_file_is_an_io_error),
