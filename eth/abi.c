@@ -271,7 +271,8 @@ static int decode_bytes(struct source *in, size_t at, struct abi_value *v)
 static int decode(struct source *in, size_t at, const struct abi_type *t, struct abi_value *v);
 
 /* n members whose heads begin at `base`, which is what their offsets count from. */
-static int decode_members(struct source *in, size_t base, const struct abi_type *t, struct abi_value *v, size_t n)
+static int decode_members(struct source *in, size_t base, const struct abi_type *t, struct abi_value *v,
+			  size_t n)
 {
 	size_t at = base, i, offset;
 

@@ -190,7 +190,8 @@ static void what_is_no_type_is_refused(void **state)
 		"boolean", "fixed128x18", "function", "uint256[", "uint256]", "uint256[]]", "uint256[0]",
 		"uint256[-1]", "uint256[01]", "uint256[ ]", "uint256[1 ]", "uint256[99999]", "uint256[65536]",
 		"uint256[4294967297]", "uint99999999999999999999", "(", ")", "(uint256", "uint256)", "(uint256,)",
-		"(,uint256)", "(uint256,,bool)", "(uint256 a)", "()()", "tuple(uint256)", "[]", "uint256,bool", "(())", "(()[])",
+		"(,uint256)", "(uint256,,bool)", "(uint256 a)", "()()", "tuple(uint256)", "[]", "uint256,bool",
+		"(())", "(()[])",
 		"uint256[][][][][][][][][]", "(((((((((uint8)))))))))",
 	};
 	struct abi_type t;
@@ -375,6 +376,7 @@ static void lies_are_refused(void **state)
 		{ "(uint8[])", { 32, UINT64_MAX, 1 }, 3, -1 }, { "(uint8[])", { 32, 1ull << 59, 1 }, 3, -1 },
 		{ "(uint8[2])", { 1 }, 1, -1 }, { "(string[1])", { 32, 32, 0 }, 3, 0 },
 		{ "(string[1])", { 32, 96, 0 }, 3, -1 }, { "((bytes)[])", { 32, 1, 32, 32, 0 }, 5, 0 },
+		{ "(bytes[])", { 32, 1, UINT64_MAX - 63 }, 3, -1 },	/* wraps round to the beginning */
 		{ "((bytes)[])", { 32, 1, 32, 64, 0 }, 5, -1 }, { "(uint8[65529])", { 1 }, 1, -1 },
 		{ "(uint8[65000][65000][65000][65000][65000])", { 1 }, 1, -1 },
 	};

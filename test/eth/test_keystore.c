@@ -43,7 +43,8 @@ static int tear_down(void **state)
 
 /* ---- known answers ---- */
 
-static void check_opens(const char *json, size_t len, const char *password, const json_t *o, const char *field)
+static void check_opens(const char *json, size_t len, const char *password, const json_t *o,
+			const char *field)
 {
 	struct err err = { 0 };
 	struct sig_key *key = keystore_decrypt(json, len, password, &err);
@@ -341,8 +342,10 @@ static void pbkdf2_needs_its_hash_named(void **state)
 
 static void what_is_no_object_is_refused(void **state)
 {
-	static const char *const bad[] = { "", "null", "[]", "3", "{", "{}{}", "\"x\"", "{\"version\":3,\"version\":3}",
-					   "{\"version\":99999999999999999999}" };
+	static const char *const bad[] = {
+		"", "null", "[]", "3", "{", "{}{}", "\"x\"", "{\"version\":3,\"version\":3}",
+		"{\"version\":99999999999999999999}",
+	};
 	char *deep = xmalloc(60001), *lengthy = xcalloc(1, 65 * 1024 + 1);
 	size_t i;
 
