@@ -8,7 +8,7 @@ VERSION := 0.1.0
 CC ?= gcc
 OPT ?= $(if $(SAN),-O1,-O2)
 PKGS := libuv libsodium libsecp256k1 openssl nettle jansson libprotobuf-c libcurl libseccomp
-AV_PKGS := libavfilter libavformat libavcodec libswscale libavutil
+AV_PKGS := libavformat libavcodec libswscale libavutil
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
 	-Wformat=2 -Wno-format-nonliteral -Wno-unused-parameter $(if $(WERROR),-Werror)
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2 -fstack-clash-protection)

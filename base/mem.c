@@ -1,9 +1,21 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LARGE_BYTES (256 << 10)	/* has pages of its own */
+#define SLACK_BYTES (1 << 20)	/* free at the heap's top before it is given back */
+#define ARENAS 2		/* our threads allocate little: each arena would be mostly holes */
+
+void mem_process_init(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	mallopt(M_TRIM_THRESHOLD, SLACK_BYTES);
+	mallopt(M_ARENA_MAX, ARENAS);
+}
 
 static void *checked(void *p)
 {

@@ -18,4 +18,12 @@ char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull))
 /* printf into a fresh string.  Free with free(). */
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
+/*
+ * Once, before the first thread of a node: whole segments come and go in its heap for
+ * months, and what they no longer need goes back to the system at once.  Without it
+ * glibc learns from each large buffer freed to keep the next of that size in the heap,
+ * and up to twice 32 MiB of free memory at its top.
+ */
+void mem_process_init(void);
+
 #endif

@@ -122,6 +122,7 @@ int main(int argc, char **argv)
 	if (sub)
 		return sub->main(argc - 1, argv + 1);
 	secret_process_init();
+	mem_process_init();
 	if (opt_parse(lpnode_opts, n_lpnode_opts, &c, argc, argv, environ, NULL, &err) < 0)
 		return usage(&err);
 	rc = run(&c, &err);

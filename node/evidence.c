@@ -35,7 +35,8 @@ struct history {
 	unsigned n_users;
 	unsigned n_lines;
 	struct seen seen;
-	struct signing signing[SEEN_MAX];	/* of seen.e[], same place */
+	struct signing *signing;	/* owned; of seen.e[], same place */
+	size_t n_signing;		/* places; seen.cap once something was added */
 };
 
 struct evidence {
@@ -210,6 +211,16 @@ enum seen_verdict history_check(struct history *h, const struct signed_segment *
 	return v;
 }
 
+/* It grows with the table beside it. */
+static struct signing *signing_at(struct history *h, int place)
+{
+	if (h->n_signing < h->seen.cap) {
+		h->n_signing = h->seen.cap;
+		h->signing = xrealloc(h->signing, h->n_signing * sizeof(h->signing[0]));
+	}
+	return &h->signing[place];
+}
+
 void history_add(struct history *h, const struct signed_segment *s)
 {
 	struct signing *to;
@@ -217,7 +228,7 @@ void history_add(struct history *h, const struct signed_segment *s)
 	if (seen_check(&h->seen, s->sequence, &s->data_hash) != SEEN_NEW)
 		return;
 	seen_add(&h->seen, s->sequence, &s->data_hash);
-	to = &h->signing[place_of(h, s->sequence)];
+	to = signing_at(h, place_of(h, s->sequence));
 	memcpy(to->job_id, s->job_id, sizeof(to->job_id));
 	to->duration_ms = s->duration_ms;
 	to->sig = s->sig;
@@ -257,6 +268,14 @@ struct history *history_open(struct evidence *e, const struct eth_addr *broadcas
 	return h;
 }
 
+static void history_free(struct history *h)
+{
+	list_remove(&h->node);
+	seen_fini(&h->seen);
+	free(h->signing);
+	free(h);
+}
+
 static void forget_oldest(struct evidence *e)
 {
 	list_each(n, &e->histories) {
@@ -264,8 +283,7 @@ static void forget_oldest(struct evidence *e)
 
 		if (h->n_users > 0)
 			continue;
-		list_remove(&h->node);
-		free(h);
+		history_free(h);
 		e->n_unused--;
 		return;
 	}
@@ -277,11 +295,11 @@ void history_close(struct history *h)
 
 	if (--h->n_users > 0)
 		return;
-	list_remove(&h->node);
 	if (h->seen.n == 0) {
-		free(h);
+		history_free(h);
 		return;
 	}
+	list_remove(&h->node);
 	list_add_tail(&e->histories, &h->node);
 	if (++e->n_unused > UNUSED_MAX)
 		forget_oldest(e);
@@ -305,7 +323,7 @@ void evidence_free(struct evidence *e)
 	if (!e)
 		return;
 	list_each(n, &e->histories)
-		free(list_entry(n, struct history, node));
+		history_free(list_entry(n, struct history, node));
 	buf_fini(&e->waiting);
 	buf_fini(&e->writing);
 	free(e->path);

@@ -788,6 +788,14 @@ bool msg_task_done_pack(struct buf *b, const struct msg_task_done *m)
 	return pack(b, &pb);
 }
 
+/* It comes from where foreign media was decoded, and goes to logs and to people. */
+static void make_ascii(char *s)
+{
+	for (; *s; s++)
+		if (*s < 0x20 || *s > 0x7e)
+			*s = '?';
+}
+
 static int get_task_done(struct msg_task_done *m, const Lp__TaskDone *pb, struct err *err)
 {
 	if (check_range(pb->code, ERR_NONE, ERR_INTERNAL, "code", err) < 0 ||
@@ -797,6 +805,7 @@ static int get_task_done(struct msg_task_done *m, const Lp__TaskDone *pb, struct
 	    check_range(pb->width, 0, SIDE_MAX, "width", err) < 0 ||
 	    check_range(pb->height, 0, SIDE_MAX, "height", err) < 0)
 		return -1;
+	make_ascii(m->reason);
 	m->code = (int)pb->code;
 	m->n_decoded = pb->n_decoded;
 	m->wall_ms = pb->wall_ms;

@@ -134,7 +134,7 @@ struct msg_task_done {
 	int code;		/* enum err_code; 0: done; ERR_IO: the worker died on it,
 				 * ERR_TIMEOUT: or hung; ERR_BUSY: no room; ERR_INVALID, ERR_LIMIT:
 				 * the input is bad */
-	char reason[200];
+	char reason[200];	/* printable ASCII once unpacked */
 	uint32_t n_decoded, wall_ms, cpu_ms;
 	int width, height;
 };

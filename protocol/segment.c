@@ -1,9 +1,11 @@
 #include "protocol/segment.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/hex.h"
+#include "base/mem.h"
 #include "base/secret.h"
 
 #define SEGMENT_TYPE "Segment(uint256 jobId,address transcoder,string streamId,uint64 sequence," \
@@ -118,6 +120,8 @@ struct hash32 peer_identity_digest(const uint8_t static_key[32], const struct ha
 
 /* ---- replays ---- */
 
+#define SEEN_STEP 16
+
 /*
  * The table holds the SEEN_MAX highest sequences, in no order.  What was forgotten
  * was always the lowest, so everything forgotten lies below the lowest remembered.
@@ -148,15 +152,32 @@ enum seen_verdict seen_check(const struct seen *s, uint64_t sequence, const stru
 	return SEEN_NEW;
 }
 
+static size_t place_for_new(struct seen *s)
+{
+	if (s->n == SEEN_MAX)
+		return lowest(s);
+	if (s->n == s->cap) {
+		s->cap += SEEN_STEP;
+		s->e = xrealloc(s->e, s->cap * sizeof(s->e[0]));
+	}
+	return s->n++;
+}
+
 void seen_add(struct seen *s, uint64_t sequence, const struct hash32 *hash)
 {
 	size_t at;
 
 	if (seen_check(s, sequence, hash) != SEEN_NEW)
 		return;	/* the first bytes seen for a sequence are the ones that count */
-	at = s->n < SEEN_MAX ? s->n++ : lowest(s);
+	at = place_for_new(s);
 	s->e[at].sequence = sequence;
 	s->e[at].hash = *hash;
 	if (sequence > s->highest)
 		s->highest = sequence;
+}
+
+void seen_fini(struct seen *s)
+{
+	free(s->e);
+	*s = (struct seen){ 0 };
 }

@@ -69,12 +69,13 @@ struct hash32 peer_identity_digest(const uint8_t static_key[32], const struct ha
 
 /*
  * What an orchestrator remembers of a stream to refuse a replay: the hashes of
- * the last SEEN_MAX sequences.
+ * the last SEEN_MAX sequences.  All zero is empty; its memory follows what is in it, for
+ * most streams are short and many are remembered.
  */
 #define SEEN_MAX 256
 struct seen {
-	struct { uint64_t sequence; struct hash32 hash; } e[SEEN_MAX];
-	size_t n;
+	struct seen_entry { uint64_t sequence; struct hash32 hash; } *e;	/* owned */
+	size_t n, cap;
 	uint64_t highest;
 };
 enum seen_verdict {
@@ -85,5 +86,6 @@ enum seen_verdict {
 };
 enum seen_verdict seen_check(const struct seen *s, uint64_t sequence, const struct hash32 *hash);
 void seen_add(struct seen *s, uint64_t sequence, const struct hash32 *hash);
+void seen_fini(struct seen *s);
 
 #endif

@@ -54,6 +54,9 @@ struct gpu_caps {
 };
 #define GPU_SESSIONS_MAX 16
 
+/* Load what only devices need, so that forks share it; else the first use does. */
+void gpu_warm_up(void);
+
 /* Transcodes the embedded clip.  Fails with ERR_IO (no device or driver, named) or
  * ERR_INTERNAL (it is there and does not work). */
 int gpu_probe(const struct gpu_name *n, struct gpu_caps *caps, struct err *err);

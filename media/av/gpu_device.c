@@ -9,6 +9,7 @@
 #include <libavutil/log.h>
 #include "base/err.h"
 #include "base/mem.h"
+#include "media/av/gpu_filters.h"
 #include "media/av/libav.h"
 
 #define CAUSE_MAX 400
@@ -174,6 +175,7 @@ struct gpu_device *gpu_device_open(const char *name, struct err *err)
 	snprintf(d->text, sizeof(d->text), "%s", name);
 	d->format = kinds[n.kind].format;
 	d->caps = kinds[n.kind].caps;
+	d->caps.scale &= gpu_filters() != NULL;
 	d->tried_h264 = d->tried_hevc = n.kind == GPU_VULKAN;
 	gpu_log_forget();
 	rc = create(d);

@@ -4,14 +4,12 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <libavfilter/avfilter.h>
-#include <libavfilter/buffersink.h>
-#include <libavfilter/buffersrc.h>
 #include <libavutil/hwcontext.h>
 #include <libavutil/mem.h>
 #include "base/err.h"
 #include "base/mem.h"
 #include "media/av/gpu_device.h"
+#include "media/av/gpu_filters.h"
 #include "media/av/gpu_path.h"
 
 /* For drivers whose pools have a size: as in gpu_scale_text. */
@@ -143,6 +141,7 @@ AVFrame *gpu_download(struct gpu_device *d, const AVFrame *from, struct err *err
 /* A filter graph of one chain; the source's context may change with its parameters. */
 struct gpu_scaler {
 	struct gpu_device *device;	/* borrowed */
+	const struct gpu_filters *av;	/* static; NULL: there are none */
 	int width, height;
 	AVFilterGraph *graph;		/* owned; NULL: none yet */
 	AVFilterContext *in, *out;	/* the graph's */
@@ -155,6 +154,7 @@ struct gpu_scaler *gpu_scaler_new(struct gpu_device *d, int width, int height)
 	struct gpu_scaler *s = xcalloc(1, sizeof(*s));
 
 	s->device = d;
+	s->av = gpu_filters();
 	s->width = width;
 	s->height = height;
 	return s;
@@ -162,7 +162,8 @@ struct gpu_scaler *gpu_scaler_new(struct gpu_device *d, int width, int height)
 
 static void drop_graph(struct gpu_scaler *s)
 {
-	avfilter_graph_free(&s->graph);
+	if (s->graph)
+		s->av->graph_free(&s->graph);
 	av_buffer_unref(&s->frames);
 }
 
@@ -176,10 +177,10 @@ void gpu_scaler_free(struct gpu_scaler *s)
 
 static int make_source(struct gpu_scaler *s, const AVFrame *from)
 {
-	AVBufferSrcParameters *p = av_buffersrc_parameters_alloc();
+	AVBufferSrcParameters *p = s->av->src_parameters_alloc();
 	int rc = AVERROR(ENOMEM);
 
-	s->in = avfilter_graph_alloc_filter(s->graph, avfilter_get_by_name("buffer"), "in");
+	s->in = s->av->graph_alloc_filter(s->graph, s->av->get_by_name("buffer"), "in");
 	if (p && s->in) {
 		p->format = from->format;
 		p->width = from->width;
@@ -187,15 +188,16 @@ static int make_source(struct gpu_scaler *s, const AVFrame *from)
 		p->time_base = (AVRational){ 1, 90000 };
 		p->sample_aspect_ratio = (AVRational){ 1, 1 };
 		p->hw_frames_ctx = from->hw_frames_ctx;
-		rc = av_buffersrc_parameters_set(s->in, p);
+		rc = s->av->src_parameters_set(s->in, p);
 	}
 	av_free(p);
-	return rc < 0 ? rc : avfilter_init_str(s->in, NULL);
+	return rc < 0 ? rc : s->av->init_str(s->in, NULL);
 }
 
-static AVFilterInOut *open_end(const char *name, AVFilterContext *filter)
+static AVFilterInOut *open_end(const struct gpu_filters *av, const char *name,
+			       AVFilterContext *filter)
 {
-	AVFilterInOut *e = avfilter_inout_alloc();
+	AVFilterInOut *e = av->inout_alloc();
 
 	if (e) {
 		*e = (AVFilterInOut){ .name = av_strdup(name), .filter_ctx = filter };
@@ -209,7 +211,7 @@ static int make_graph(struct gpu_scaler *s, const AVFrame *from)
 	char text[GPU_SCALE_TEXT_MAX];
 	int rc;
 
-	s->graph = avfilter_graph_alloc();
+	s->graph = s->av->graph_alloc();
 	s->frames = av_buffer_ref(from->hw_frames_ctx);
 	s->in_width = from->width;
 	s->in_height = from->height;
@@ -217,18 +219,18 @@ static int make_graph(struct gpu_scaler *s, const AVFrame *from)
 		return AVERROR(ENOMEM);
 	rc = make_source(s, from);
 	if (rc >= 0)
-		rc = avfilter_graph_create_filter(&s->out, avfilter_get_by_name("buffersink"), "out",
+		rc = s->av->graph_create_filter(&s->out, s->av->get_by_name("buffersink"), "out",
 						  NULL, NULL, s->graph);
 	if (rc < 0)
 		return rc;
 	gpu_scale_text(text, s->device->name.kind, from->width, from->height, s->width, s->height);
-	outputs = open_end("in", s->in);	/* seen from the text: it is fed by our output */
-	inputs = open_end("out", s->out);
-	rc = outputs && inputs ? avfilter_graph_parse_ptr(s->graph, text, &inputs, &outputs, NULL)
+	outputs = open_end(s->av, "in", s->in);	/* seen from the text: it is fed by our output */
+	inputs = open_end(s->av, "out", s->out);
+	rc = outputs && inputs ? s->av->graph_parse_ptr(s->graph, text, &inputs, &outputs, NULL)
 			       : AVERROR(ENOMEM);
-	avfilter_inout_free(&inputs);
-	avfilter_inout_free(&outputs);
-	return rc < 0 ? rc : avfilter_graph_config(s->graph, NULL);
+	s->av->inout_free(&inputs);
+	s->av->inout_free(&outputs);
+	return rc < 0 ? rc : s->av->graph_config(s->graph, NULL);
 }
 
 static int prepare(struct gpu_scaler *s, const AVFrame *from)
@@ -252,11 +254,11 @@ AVFrame *gpu_scaler_run(struct gpu_scaler *s, const AVFrame *from, struct err *e
 
 	gpu_log_forget();
 	if (rc >= 0)
-		rc = prepare(s, from);
+		rc = s->av ? prepare(s, from) : AVERROR(ENOSYS);
 	if (rc >= 0)
-		rc = av_buffersrc_write_frame(s->in, from);
+		rc = s->av->src_write_frame(s->in, from);
 	if (rc >= 0)
-		rc = gpu_heard_failure(av_buffersink_get_frame(s->out, to));
+		rc = gpu_heard_failure(s->av->sink_get_frame(s->out, to));
 	if (rc >= 0 && (to->width != s->width || to->height != s->height || !to->hw_frames_ctx))
 		rc = AVERROR_BUG;
 	if (rc < 0) {

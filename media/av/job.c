@@ -203,14 +203,16 @@ int job_end(struct job *j, struct err *err)
 
 int job_fail(struct job *j, struct err *err)
 {
+	const struct err *why;
 	size_t i;
 
 	stop(j);
 	for (i = 0; i < j->n; i++) {
-		if (!j->rungs[i].failed)
+		why = rung_error(&j->rungs[i]);
+		if (!why)
 			continue;
 		if (err)
-			*err = j->rungs[i].err;
+			*err = *why;
 		return err_wrap(err, "rendition %zu", i);
 	}
 	return -1;

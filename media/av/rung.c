@@ -37,6 +37,14 @@ static int fail(struct rung *r)
 	return -1;
 }
 
+/* The same on the giver's side, with r->give_err. */
+static int fail_giving(struct rung *r)
+{
+	r->give_failed = true;
+	atomic_store(&r->hub->stop, true);
+	return -1;
+}
+
 static bool is_stopped(const struct rung *r)
 {
 	return atomic_load(&r->hub->stop);
@@ -44,8 +52,14 @@ static bool is_stopped(const struct rung *r)
 
 static int out_of_memory(struct rung *r)
 {
-	err_set(&r->err, ERR_INTERNAL, "no memory for a picture");
-	return fail(r);
+	err_set(&r->give_err, ERR_INTERNAL, "no memory for a picture");
+	return fail_giving(r);
+}
+
+static int out_of_time(const struct rung *r, struct err *err)
+{
+	return err_set(err, ERR_LIMIT, "a rendition of more than %llu s of CPU",
+		       (unsigned long long)(r->cpu_limit_us / 1000000));
 }
 
 static bool has_rate(const struct rung *r)
@@ -108,7 +122,28 @@ static int encode(struct rung *r, AVFrame *frame)
 	return 0;
 }
 
-/* ---- scale ---- */
+/* Pass on and encode a picture of this rendition's size; takes it. */
+static int process(struct rung *r, AVFrame *frame)
+{
+	uint64_t before;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < r->n_children && rc == 0; i++)
+		rc = rung_give(r->children[i], frame);
+	before = thread_cpu_us();
+	if (rc == 0)
+		rc = encode(r, frame);
+	av_frame_free(&frame);
+	r->cpu_us += thread_cpu_us() - before;
+	if (rc == 0 && r->cpu_us > r->cpu_limit_us) {
+		out_of_time(r, &r->err);
+		return fail(r);
+	}
+	return rc;
+}
+
+/* ---- scale: from here on by whoever gives pictures ---- */
 
 /* A picture that comes again (a lower rate made higher) is scaled once. */
 static AVFrame *scale(struct rung *r, const AVFrame *frame)
@@ -120,10 +155,10 @@ static AVFrame *scale(struct rung *r, const AVFrame *frame)
 		if (out)
 			out->pts = frame->pts;
 		else
-			err_set(&r->err, ERR_INTERNAL, "no memory for a picture");
+			err_set(&r->give_err, ERR_INTERNAL, "no memory for a picture");
 		return out;
 	}
-	out = scaler_run(r->scaler, frame, &r->err);
+	out = scaler_run(r->scaler, frame, &r->give_err);
 	if (!out || !has_rate(r))
 		return out;
 	/* Holding the reference keeps its memory from coming back as another picture. */
@@ -136,30 +171,23 @@ static AVFrame *scale(struct rung *r, const AVFrame *frame)
 	return out;
 }
 
-/* Scale, pass on, encode one picture that belongs to this rendition. */
-static int process(struct rung *r, const AVFrame *frame)
+/* One picture that belongs to this rendition: scale it and bring it to its thread. */
+static int hand_over(struct rung *r, const AVFrame *frame)
 {
 	uint64_t before = thread_cpu_us();
 	AVFrame *out = scale(r, frame);
-	size_t i;
-	int rc = 0;
 
-	r->cpu_us += thread_cpu_us() - before;
+	r->give_us += thread_cpu_us() - before;
 	if (!out)
-		return fail(r);
-	for (i = 0; i < r->n_children && rc == 0; i++)
-		rc = rung_give(r->children[i], out);
-	before = thread_cpu_us();
-	if (rc == 0)
-		rc = encode(r, out);
-	av_frame_free(&out);
-	r->cpu_us += thread_cpu_us() - before;
-	if (rc == 0 && r->cpu_us > r->cpu_limit_us) {
-		err_set(&r->err, ERR_LIMIT, "a rendition of more than %llu s of CPU",
-			(unsigned long long)(r->cpu_limit_us / 1000000));
-		return fail(r);
+		return fail_giving(r);
+	if (r->give_us > r->cpu_limit_us) {
+		av_frame_free(&out);
+		out_of_time(r, &r->give_err);
+		return fail_giving(r);
 	}
-	return rc;
+	if (r->queue)
+		return frameq_push(r->queue, out) ? 0 : -1;
+	return process(r, out);
 }
 
 /* ---- rate conversion ---- */
@@ -183,7 +211,7 @@ static int show_held(struct rung *r, int64_t end)
 	for (tick = r->held_tick; tick < end; tick++) {
 		r->held->pts = r->origin + av_rescale(tick, (int64_t)r->spec->fps_den * 90000,
 						      r->spec->fps_num);
-		if (process(r, r->held) < 0)
+		if (hand_over(r, r->held) < 0)
 			return -1;
 	}
 	return 0;
@@ -222,37 +250,22 @@ static int convert_end(struct rung *r)
 
 /* ---- in and out ---- */
 
-static int take(struct rung *r, const AVFrame *frame)
+int rung_give(struct rung *r, const AVFrame *frame)
 {
 	if (!r->parent && has_rate(r))
 		return convert(r, frame);
-	return process(r, frame);
+	return hand_over(r, frame);
 }
 
-int rung_give(struct rung *r, const AVFrame *frame)
-{
-	AVFrame *own;
-
-	if (!r->queue)
-		return take(r, frame);
-	own = av_frame_clone(frame);
-	if (!own)
-		return out_of_memory(r);
-	return frameq_push(r->queue, own) ? 0 : -1;
-}
-
-/* All pictures are in: give the rest to the children, then code it. */
+/* All pictures are in: code the rest. */
 static void finish(struct rung *r)
 {
 	uint64_t before;
 	size_t i;
-	int rc = 0;
 
-	if (!r->parent && has_rate(r) && !is_stopped(r))
-		rc = convert_end(r);
 	for (i = 0; i < r->n_children; i++)
 		rung_end(r->children[i]);
-	if (rc < 0 || is_stopped(r) || !r->encoder)
+	if (is_stopped(r) || !r->encoder)
 		return;
 	before = thread_cpu_us();
 	if (encoder_flush(r->encoder, &r->err) < 0)
@@ -273,6 +286,9 @@ static void end(struct rung *r)
 
 void rung_end(struct rung *r)
 {
+	/* A failure has stopped all. */
+	if (!r->parent && has_rate(r) && !is_stopped(r))
+		convert_end(r);
 	if (r->queue)
 		frameq_end(r->queue);
 	else
@@ -284,14 +300,19 @@ void rung_work(struct rung *r)
 	AVFrame *f;
 	int rc = 0;
 
-	while (rc == 0 && !is_stopped(r) && (f = frameq_pop(r->queue))) {
-		rc = take(r, f);
-		av_frame_free(&f);
-	}
+	while (rc == 0 && !is_stopped(r) && (f = frameq_pop(r->queue)))
+		rc = process(r, f);
 	/* Whoever feeds us must not wait for room that nobody makes. */
 	if (rc < 0 || is_stopped(r))
 		frameq_abort(r->queue);
 	end(r);
+}
+
+const struct err *rung_error(const struct rung *r)
+{
+	if (r->failed)
+		return &r->err;
+	return r->give_failed ? &r->give_err : NULL;
 }
 
 const AVCodecParameters *rung_params(const struct rung *r)

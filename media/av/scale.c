@@ -5,6 +5,7 @@
 #include <libswscale/swscale.h>
 #include "base/err.h"
 #include "base/mem.h"
+#include "media/av/bicubic.h"
 #include "media/av/picture.h"
 
 /* BITEXACT and ACCURATE_RND make the result independent of the CPU for 8 % more
@@ -14,7 +15,10 @@
 struct scaler {
 	int width, height;
 	struct pic_pool pool;
-	struct SwsContext *sws;	/* for the source below; NULL: none yet */
+	/* One of the two is open for the source below, or none yet; the bytes are the
+	 * same. */
+	struct bicubic *own;
+	struct SwsContext *sws;
 	int src_width, src_height;
 	enum AVPixelFormat src_format;
 	int src_full;		/* full range */
@@ -33,6 +37,7 @@ void scaler_free(struct scaler *s)
 {
 	if (!s)
 		return;
+	bicubic_free(s->own);
 	sws_freeContext(s->sws);
 	pic_pool_fini(&s->pool);
 	free(s);
@@ -45,30 +50,53 @@ static bool is_rgb(enum AVPixelFormat f)
 	return d && (d->flags & AV_PIX_FMT_FLAG_RGB);
 }
 
-/* Open swscale for this source unless it is open already. */
+static int open_swscale(struct scaler *s, int width, int height, enum AVPixelFormat f, int full,
+			struct err *err)
+{
+	const int *table = sws_getCoefficients(SWS_CS_DEFAULT);
+
+	s->sws = sws_getContext(width, height, f, s->width, s->height, AV_PIX_FMT_YUV420P,
+				SCALE_FLAGS, NULL, NULL, NULL);
+	if (!s->sws)
+		return err_set(err, ERR_INVALID, "pictures of %s, %dx%d cannot be scaled",
+			       av_get_pix_fmt_name(f), width, height);
+	/* The same range on both sides: values are kept, the flag travels along. */
+	if (!is_rgb(f))
+		sws_setColorspaceDetails(s->sws, table, full, table, full, 0, 1 << 16, 1 << 16);
+	return 0;
+}
+
+/* Open what scales this source unless it is open already. */
 static int prepare(struct scaler *s, const AVFrame *from, struct err *err)
 {
 	enum AVPixelFormat f = pic_plain_format(from->format);
 	int full = from->color_range == AVCOL_RANGE_JPEG && !is_rgb(f);
-	const int *table = sws_getCoefficients(SWS_CS_DEFAULT);
 
-	if (s->sws && s->src_width == from->width && s->src_height == from->height &&
-	    s->src_format == f && s->src_full == full)
+	if ((s->own || s->sws) && s->src_width == from->width &&
+	    s->src_height == from->height && s->src_format == f && s->src_full == full)
 		return 0;
+	bicubic_free(s->own);
 	sws_freeContext(s->sws);
-	s->sws = sws_getContext(from->width, from->height, f, s->width, s->height,
-				AV_PIX_FMT_YUV420P, SCALE_FLAGS, NULL, NULL, NULL);
-	if (!s->sws)
-		return err_set(err, ERR_INVALID, "pictures of %s, %dx%d cannot be scaled",
-			       av_get_pix_fmt_name(f), from->width, from->height);
-	/* The same range on both sides: values are kept, the flag travels along. */
-	if (!is_rgb(f))
-		sws_setColorspaceDetails(s->sws, table, full, table, full, 0, 1 << 16, 1 << 16);
+	s->own = NULL;
+	s->sws = NULL;
+	if (f == AV_PIX_FMT_YUV420P)
+		s->own = bicubic_new(from->width, from->height, s->width, s->height);
+	if (!s->own && open_swscale(s, from->width, from->height, f, full, err) < 0)
+		return -1;
 	s->src_width = from->width;
 	s->src_height = from->height;
 	s->src_format = f;
 	s->src_full = full;
 	return 0;
+}
+
+static bool work(const struct scaler *s, AVFrame *to, const AVFrame *from)
+{
+	if (!s->own)
+		return sws_scale(s->sws, (const uint8_t *const *)from->data, from->linesize, 0,
+				 from->height, to->data, to->linesize) == s->height;
+	bicubic_run(s->own, to, from);
+	return true;
 }
 
 /* Pass the picture on as it is, under the plain name of its format. */
@@ -101,8 +129,7 @@ AVFrame *scaler_run(struct scaler *s, const AVFrame *from, struct err *err)
 		err_set(err, ERR_INTERNAL, "no memory for a picture");
 		return NULL;
 	}
-	if (sws_scale(s->sws, (const uint8_t *const *)from->data, from->linesize, 0,
-		      from->height, to->data, to->linesize) != s->height) {
+	if (!work(s, to, from)) {
 		av_frame_free(&to);
 		err_set(err, ERR_INTERNAL, "swscale gave no picture");
 		return NULL;

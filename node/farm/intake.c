@@ -155,14 +155,6 @@ int intake_trailer(struct intake *in, const uint8_t *data, size_t len, struct er
 	return 0;
 }
 
-/* The text goes to logs and to people. */
-static void make_printable(char *s)
-{
-	for (; *s; s++)
-		if (*s < 0x20 || *s > 0x7e)
-			*s = '?';
-}
-
 int intake_done(struct intake *in, const uint8_t *data, size_t len, struct msg_task_done *out,
 		struct err *err)
 {
@@ -171,7 +163,6 @@ int intake_done(struct intake *in, const uint8_t *data, size_t len, struct msg_t
 	if (out->code == ERR_NONE && in->n_whole != in->profiles.n)
 		return err_set(err, ERR_INVALID, "done after %zu of %zu renditions", in->n_whole,
 			       in->profiles.n);
-	make_printable(out->reason);
 	return 0;
 }
 

@@ -11,7 +11,7 @@
  * socket with unread input resets it, and the peer would never read the reason.
  *
  * Heartbeat: a PING each ping_ms also while data flows, so that the RTT is known
- * under load.  Any byte proves life.  When our own process was stopped for a while,
+ * under load, or sooner beside a PONG.  Any byte proves life.  When our own process was stopped for a while,
  * the timer runs before the input that waited: a late tick is not held against the
  * peer.
  */
@@ -293,39 +293,70 @@ static bool is_dead(struct peer_conn *c, uint64_t now)
 	return true;
 }
 
+static void on_tick(uv_timer_t *h);
+
+/* The next ping, or the moment at which silence is the end. */
+static void plan_tick(struct peer_conn *c, uint64_t now)
+{
+	uint64_t since = now - c->ping_ms, wait = c->limits.ping_ms, dead;
+
+	if (since < wait)
+		wait -= since;
+	dead = c->recv_ms + c->limits.dead_ms;
+	if (dead < now + wait)
+		wait = dead > now ? dead - now : 1;
+	c->tick_due_ms = now + wait;
+	uv_timer_start(&c->timer, on_tick, wait, 0);
+}
+
+static void ping(struct peer_conn *c, uint64_t now)
+{
+	c->ping_due = true;
+	c->ping_wait = true;
+	c->ping_id++;
+	c->ping_ms = now;
+	c->ping_us = clock_mono_us();
+}
+
 static void on_tick(uv_timer_t *h)
 {
 	struct peer_conn *c = h->data;
-	uint64_t now = uv_now(c->ctx->loop), tick = uv_timer_get_repeat(h);
-	bool we_slept = now - c->tick_ms > 3 * tick;
+	uint64_t now = uv_now(c->ctx->loop), half = c->limits.ping_ms / 2;
+	bool we_slept = now > c->tick_due_ms + half;
 
-	c->tick_ms = now;
 	if (we_slept)
 		c->write_ms = now;
-	if (we_slept && now - c->recv_ms >= c->limits.dead_ms - 2 * tick)
-		c->recv_ms = now - (c->limits.dead_ms - 2 * tick);
+	if (we_slept && now - c->recv_ms >= c->limits.dead_ms - 2 * half)
+		c->recv_ms = now - (c->limits.dead_ms - 2 * half);
 	if (is_dead(c, now))
 		return;
-	if (!c->ping_due && now - c->ping_ms >= c->limits.ping_ms) {
-		c->ping_due = true;
-		c->ping_wait = true;
-		c->ping_id++;
-		c->ping_ms = now;
-		c->ping_us = clock_mono_us();
-	}
+	if (!c->ping_due && now - c->ping_ms >= c->limits.ping_ms)
+		ping(c, now);
+	plan_tick(c, now);
 	channels_expire(c, now);
 	conn_settle(c);
 }
 
+/* Ours goes with the answer when it is due soon: two nodes that have nothing else to do
+ * wake each other half as often. */
+static void ping_along(struct peer_conn *c)
+{
+	uint64_t now = uv_now(c->ctx->loop);
+
+	if (!c->has_ping || c->state != CONN_READY || c->ping_due ||
+	    now - c->ping_ms < c->limits.ping_ms / 2 || now >= c->tick_due_ms)
+		return;
+	ping(c, now);
+	plan_tick(c, now);
+}
+
 static void heartbeat_start(struct peer_conn *c)
 {
-	uint32_t tick = c->limits.ping_ms / 2;
-
 	uv_timer_stop(&c->timer);
 	if (!c->has_ping)
 		return;
-	c->tick_ms = uv_now(c->ctx->loop);
-	uv_timer_start(&c->timer, on_tick, 0, tick ? tick : 1);
+	c->tick_due_ms = uv_now(c->ctx->loop);
+	uv_timer_start(&c->timer, on_tick, 0, 0);
 }
 
 /* ---- frames of channel 0 ---- */
@@ -456,6 +487,7 @@ static void take_control(struct peer_conn *c, const struct frame *f)
 		} else {
 			memcpy(c->pong, f->payload, 8);
 			c->pong_due = true;
+			ping_along(c);
 		}
 		return;
 	case FRAME_GOAWAY:

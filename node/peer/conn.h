@@ -16,7 +16,7 @@ struct noise_key;
  * control, heartbeat.  A megabyte of video never holds up a ping: at most 64 KiB
  * are handed to the kernel ahead of a control frame, channels take turns.
  *
- * Limits: handshake 5 s, PING each 500 ms (also under load, for the RTT), dead after
+ * Limits: handshake 5 s, PING at least each 500 ms (also under load, for the RTT), dead after
  * 1500 ms without a byte (of 2 s allowed), frame 16 KiB, max_channels, receive window a channel,
  * out-queue bounded by windows.  Loop thread; callbacks never run inside the call
  * that causes them, except on_drain.

@@ -117,7 +117,7 @@ struct peer_conn {
 	struct buf raw;			/* handshake records to send */
 	struct buf out;			/* what the kernel is being given */
 	bool is_writing;
-	uint64_t write_ms, recv_ms, tick_ms;
+	uint64_t write_ms, recv_ms, tick_due_ms;
 
 	/* frames of channel 0 that are due */
 	bool hello_due, hello_sent, goaway_due, ping_due, pong_due;

@@ -9,8 +9,9 @@
  * which the part of a record that came before is copied back; an idle connection
  * holds no buffer.
  *
- * Writing: one record at a time, up to 64 KiB, is given to libuv, control frames
- * first; the next is made when the kernel has taken it.  The kernel is kept from
+ * Writing: one record at a time, up to 64 KiB, is given to the kernel, control frames
+ * first, at most RECORDS_AT_ONCE in a turn of the loop; what it does not take at once
+ * libuv keeps, and the next record is made when that has gone.  The kernel is kept from
  * hoarding by TCP_NOTSENT_LOWAT, which unlike a small SO_SNDBUF does not limit what
  * is in flight on a long path.  So a ping waits behind 128 KiB at most.
  * */
@@ -30,6 +31,7 @@
 #define IDENTITY_MAX 256
 #define HANDSHAKE_MAX (96 + NOISE_TAG + IDENTITY_MAX)
 #define NOTSENT_MAX (64 << 10)
+#define RECORDS_AT_ONCE 4
 
 /* ---- socket ---- */
 
@@ -361,31 +363,63 @@ static void on_written(uv_write_t *req, int status)
 		conn_settle(c);
 }
 
-void link_pump(struct peer_conn *c)
+/* All that may go now; false when there is nothing. */
+static bool fill_out(struct peer_conn *c)
 {
-	uv_buf_t b;
-	int rc;
-
-	if (c->is_writing || c->state < CONN_NOISE)
-		return;
 	buf_clear(&c->out);
 	buf_add(&c->out, c->raw.data, c->raw.len);
 	buf_fini(&c->raw);
 	if (c->state >= CONN_HELLO)
 		make_record(c);
-	if (c->out.len == 0) {
-		buf_fini(&c->out);
-		return;
-	}
-	b = uv_buf_init((char *)c->out.data, (unsigned)c->out.len);
-	rc = uv_write(&c->write, c->sock, &b, 1, on_written);
+	return c->out.len > 0;
+}
+
+/*
+ * Straight to the kernel: libuv would come back for each write with two more system
+ * calls.  Returns what was taken; the rest, and errors, are uv_write's.
+ */
+static size_t write_now(struct peer_conn *c)
+{
+	uv_buf_t b = uv_buf_init((char *)c->out.data, (unsigned)c->out.len);
+	int n = uv_try_write(c->sock, &b, 1);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void write_later(struct peer_conn *c, size_t from)
+{
+	uv_buf_t b = uv_buf_init((char *)c->out.data + from, (unsigned)(c->out.len - from));
+	int rc = uv_write(&c->write, c->sock, &b, 1, on_written);
+
 	if (rc < 0) {
 		writing_failed(c, rc);
 		return;
 	}
 	c->is_writing = true;
 	c->write_ms = uv_now(c->ctx->loop);
-	c->ctx->stats.bytes_out += c->out.len;
+}
+
+void link_pump(struct peer_conn *c)
+{
+	size_t n;
+	int i;
+
+	if (c->is_writing || c->state < CONN_NOISE)
+		return;
+	for (i = 0; i < RECORDS_AT_ONCE; i++) {
+		if (!fill_out(c)) {
+			buf_fini(&c->out);
+			return;
+		}
+		c->ctx->stats.bytes_out += c->out.len;
+		n = write_now(c);
+		if (n < c->out.len) {
+			write_later(c, n);
+			return;
+		}
+	}
+	buf_fini(&c->out);
+	conn_wake(c);	/* others have their turn first */
 }
 
 /* Only when the kernel has taken all that came before: a record inside another one

@@ -243,14 +243,6 @@ static int on_trailer(struct answer *a, const uint8_t *p, size_t len, struct err
 	return 0;
 }
 
-/* The text goes to logs and to people. */
-static void make_printable(char *s)
-{
-	for (; *s; s++)
-		if (*s < 0x20 || *s > 0x7e)
-			*s = '?';
-}
-
 static int on_done(struct answer *a, const uint8_t *p, size_t len, struct err *err)
 {
 	struct msg_task_done *d = &a->res->done;
@@ -262,7 +254,6 @@ static int on_done(struct answer *a, const uint8_t *p, size_t len, struct err *e
 	if (d->code == 0 && (a->state != STATE_BETWEEN || a->n_whole != a->n_expected))
 		return err_set(err, ERR_INVALID, "done after %zu of %zu renditions", a->n_whole,
 			       a->n_expected);
-	make_printable(d->reason);
 	a->res->n = d->code == 0 ? a->n_whole : 0;
 	for (i = 0; i < PROFILES_MAX; i++)
 		part_reset(&a->part[i]);

@@ -30,6 +30,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "media/av/gpu.h"
 #include "media/av/ladder.h"
 #include "node/work/child.h"
 #include "node/work/pool.h"
@@ -91,9 +92,11 @@ static unsigned n_threads(void)
 	return n;
 }
 
-static int warm_up(struct err *err)
+static int warm_up(const char *device, struct err *err)
 {
 	av_log_set_level(AV_LOG_QUIET);
+	if (device)
+		gpu_warm_up();
 	if (ladder_warm_up(err) < 0)
 		return err_wrap(err, "warm-up");
 	if (n_threads() > 1 + SANITIZER_THREADS)
@@ -284,7 +287,7 @@ int work_zygote_main(int argc, char **argv)
 	prctl(PR_SET_NAME, "lpnode-zygote");
 	if (!z.device)		/* a driver's threads are not ours to squeeze */
 		limit_memory();
-	if (warm_up(&err) < 0) {
+	if (warm_up(z.device, &err) < 0) {
 		log_error(NULL, "the worker zygote cannot start: error=%s", err.msg);
 		return 1;
 	}

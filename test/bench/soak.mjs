@@ -1,25 +1,37 @@
 // A farm under streams that come and go, and whether any of its processes grows.
 //   SOAK_SECONDS (3600), SOAK_KIND (remote: see startFarm), SEED, SOAK_STREAMS (3) at once
-//   build/bench/soak.csv: time, process, RSS, anonymous memory, descriptors, threads
+//   build/bench/soak.csv: time, process, RSS and its parts, descriptors, threads
 //
-// Sampled each 10 s.  Growth is judged after the first 10 minutes (a sixth of a shorter
-// run), when caches and pools are filled: a line is fitted through the median of each
-// minute, since samples of one minute depend on each other.  Fails when memory grows by
-// 1 MiB an hour or more, or descriptors or threads by 1 an hour or more, and the 95 %
-// confidence interval of the slope lies above 0.  "not sure" is told when the interval
-// is too wide to exclude that growth.  Below 10 minutes nothing is judged: slopes are
-// printed only.  Also fails when a process ended.
+// RSS is the sum of anonymous memory (the heap), shared memory (media in memfds that is
+// mapped: the windows of the streams that can be watched now) and pages of files
+// (programs, databases), which the kernel takes back as it likes.  Anonymous memory is
+// judged apart, for a leak there must not hide behind the coming and going of the other
+// two; those are told, so that what made RSS grow is seen.
+//
+// Six times, evenly and at the end, the streams are let end and their windows expire: at
+// such a rest a process holds what it always holds, to the descriptor, while under load
+// that follows how many streams there just are.  Growth is a line fitted through the rests;
+// the first, after a sixth of the time, is when caches and pools are filled.  Fails when
+// memory grows by 1 MiB an hour or more, or descriptors or threads by 1 an hour or more,
+// and the 95 % confidence interval of the slope lies above 0.  "not sure" is told when
+// the interval is too wide to exclude that growth.  Below 30 minutes there are no rests and
+// nothing is judged: slopes under load are printed only.  Also fails when a process ended
+// or keeps streams.
 import fs from 'node:fs';
-import { publish, sizeOf, sleep, startFarm, zygoteOf } from './lib/farm.mjs';
+import { publish, sizeOf, sleep, startFarm, until, zygoteOf } from './lib/farm.mjs';
 import { fit, median } from './lib/stats.mjs';
 
 const SECONDS = Number(process.env.SOAK_SECONDS || 3600);
 const STREAMS = Number(process.env.SOAK_STREAMS || 3);
 const SAMPLE_MS = SECONDS >= 600 ? 10000 : Math.max(500, SECONDS * 1000 / 60);
-const WINDOW_MS = 6 * SAMPLE_MS;
-const WARM_UP_MS = Math.min(600000, SECONDS * 1000 / 6);
-const JUDGED = SECONDS >= 600;
-const LIMITS = { rssKb: 1024, fds: 1, threads: 1 };	// an hour
+const JUDGED = SECONDS >= 1800;
+const RESTS = 6;
+const REST_EVERY_MS = SECONDS * 1000 / RESTS;
+const GONE_MS = 150000;	// a stream's last seconds, a publisher's grace, the window: 115 s
+const SETTLE_MS = 8000;	// workers without work are replaced, our own connections close
+const REST_SAMPLES = 5;
+const LIMITS = { rssKb: 1024, anonKb: 1024, fds: 1, threads: 1 };	// an hour
+const TOLD = ['shmemKb', 'fileKb'];
 const seed = Number(process.env.SEED || Math.floor(Math.random() * 1e9));
 let state = seed >>> 0;
 
@@ -35,10 +47,13 @@ const farm = await startFarm({ kind: process.env.SOAK_KIND || 'remote' });
 const t0 = Date.now();
 const over = () => Date.now() - t0 > SECONDS * 1000;
 let nStreams = 0;
+let resting = false;
 
 /* One publisher after the other: half of them end in order, half vanish. */
 async function comeAndGo(k) {
 	for (let i = 0; !over(); i++) {
+		while (resting)
+			await sleep(200);
 		const seconds = 5 + random() * 25;
 		const p = await publish(farm.broadcaster, `cam${k}x${i % 50}`, seconds + 5);
 
@@ -63,8 +78,8 @@ fs.mkdirSync('build/bench', { recursive: true });
 const csv = fs.createWriteStream('build/bench/soak.csv');
 const samples = [];
 
-csv.write('seconds,process,pid,rss_kb,anon_kb,fds,threads\n');
-function sample() {
+csv.write('seconds,rest,process,pid,rss_kb,anon_kb,shmem_kb,file_kb,fds,threads\n');
+function sample(rest = 0) {
 	const ms = Date.now() - t0;
 
 	for (const { name, pid } of processes()) {
@@ -72,24 +87,18 @@ function sample() {
 
 		if (!s)
 			continue;
-		samples.push({ ms, name, ...s });
-		csv.write(`${(ms / 1000).toFixed(1)},${name},${pid},${s.rssKb},${s.anonKb},${s.fds},${s.threads}\n`);
+		samples.push({ ms, rest, name, ...s });
+		csv.write([(ms / 1000).toFixed(1), rest, name, pid, s.rssKb, s.anonKb, s.shmemKb, s.fileKb, s.fds, s.threads].join() + '\n');
 	}
 }
 
-/* Growth an hour of one process's figure: {slope, low, high}. */
+/* Growth an hour of one process's figure, at rests if there were any: {slope, low, high}. */
 function growth(name, key) {
-	const windows = new Map();
+	const mine = samples.filter((s) => s.name === name);
+	const groups = JUDGED ? Array.from({ length: RESTS }, (_, i) => mine.filter((s) => s.rest === i + 1)) : mine.map((s) => [s]);
+	const points = groups.filter((g) => g.length);
 
-	for (const s of samples) {
-		const w = Math.floor((s.ms - WARM_UP_MS) / WINDOW_MS);
-
-		if (s.name === name && w >= 0)
-			windows.set(w, [...(windows.get(w) || []), s[key]]);
-	}
-	const xs = [...windows.keys()];
-
-	return fit(xs.map((w) => (w + 0.5) * WINDOW_MS / 3600000), xs.map((w) => median(windows.get(w))));
+	return fit(points.map((g) => g[0].ms / 3600000), points.map((g) => median(g.map((s) => s[key]))));
 }
 
 function verdict(g, limit) {
@@ -100,31 +109,63 @@ function verdict(g, limit) {
 	return g.high < limit ? 'steady' : 'not sure';
 }
 
-console.log(`${SECONDS} s, seed ${seed}, ${STREAMS} streams at once, ${farm.kind}`);
-const loads = Array.from({ length: STREAMS }, (_, k) => comeAndGo(k));
+async function progress() {
+	const t = (await farm.broadcaster.status()).totals;
 
-while (!over() && farm.all.every((p) => p.alive)) {
-	sample();
-	await sleep(SAMPLE_MS);
+	return `${nStreams} streams, ${t.segmentsIn} segments, renditions ${t.renditionsOut}, lost ${t.renditionsLost}`;
+}
+
+/* No streams, nothing of them kept. */
+async function rest(n) {
+	resting = true;
+	await until('all streams are let go', async () => (await farm.broadcaster.status()).streams.length === 0, GONE_MS, 1000);
+	await sleep(SETTLE_MS);
+	for (let i = 0; i < REST_SAMPLES; i++) {
+		sample(n);
+		await sleep(1000);
+	}
+	console.log(`rest ${n}, ${Math.round((Date.now() - t0) / 1000)} s: ${await progress()}`);
+	resting = false;
+}
+
+console.log(`${SECONDS} s, seed ${seed}, ${STREAMS} streams at once, ${farm.kind}`);
+let broken = null;	// no load is no soak
+const isWhole = () => !broken && farm.all.every((p) => p.alive);
+
+for (let k = 0; k < STREAMS; k++)
+	comeAndGo(k).catch((e) => { broken = e; });
+try {
+	for (let n = 1; n <= RESTS; n++) {
+		while (Date.now() - t0 < n * REST_EVERY_MS && isWhole()) {
+			sample();
+			await sleep(SAMPLE_MS);
+		}
+		if (JUDGED && isWhole())
+			await rest(n);
+	}
+} catch (e) {
+	broken = e;
 }
 const dead = farm.all.filter((p) => !p.alive).map((p) => p.name);
-const st = dead.length ? null : (await farm.broadcaster.status()).totals;
-let failed = dead.length > 0;
+const end = dead.length ? null : await progress();
+let failed = dead.length > 0 || broken;
 
 console.log('process | figure | first | last | growth an hour (95 % between) | verdict');
 for (const name of new Set(samples.map((s) => s.name))) {
 	const mine = samples.filter((s) => s.name === name);
 
-	for (const [key, limit] of Object.entries(LIMITS)) {
-		const g = growth(name, key), v = verdict(g, limit);
+	for (const key of [...Object.keys(LIMITS), ...TOLD]) {
+		const g = growth(name, key), v = key in LIMITS ? verdict(g, LIMITS[key]) : 'told only';
 
 		failed = failed || v === 'GROWS';
 		console.log(`${name} | ${key} | ${mine[0][key]} | ${mine.at(-1)[key]} | ${g.slope.toFixed(1)} ` +
 			`(${g.low.toFixed(1)} to ${g.high.toFixed(1)}) | ${v}`);
 	}
 }
-if (st)
-	console.log(`${nStreams} streams, ${st.segmentsIn} segments, renditions ${st.renditionsOut}, lost ${st.renditionsLost}`);
+if (end)
+	console.log(end);
+if (broken)
+	console.log(`it broke off: ${broken.stack}`);
 for (const name of dead)
 	console.log(`${name} ended by itself`);
 csv.end();

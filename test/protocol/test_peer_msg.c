@@ -467,6 +467,17 @@ static void our_own_odd_text_is_cleaned_before_it_goes(void **state)
 	assert_string_equal(out.reason, "libav? says ? ??");
 }
 
+static void why_a_task_failed_is_ascii_once_it_is_read(void **state)
+{
+	struct msg_task_done m = { .code = ERR_INVALID, .reason = "no \xc3\xa4 here" }, out;
+
+	(void)state;
+	buf_clear(&b);
+	assert_true(msg_task_done_pack(&b, &m));
+	assert_int_equal(msg_task_done_unpack(&out, b.data, b.len, &err), 0);
+	assert_string_equal(out.reason, "no ?? here");
+}
+
 static void a_refusal_of_a_later_version_is_an_internal_one(void **state)
 {
 	struct msg_refuse out;
@@ -581,6 +592,7 @@ int main(void)
 		cmocka_unit_test(the_options_hash_must_be_that_of_the_profiles),
 		cmocka_unit_test(text_that_steers_a_terminal_is_refused),
 		cmocka_unit_test(our_own_odd_text_is_cleaned_before_it_goes),
+		cmocka_unit_test(why_a_task_failed_is_ascii_once_it_is_read),
 		cmocka_unit_test(a_refusal_of_a_later_version_is_an_internal_one),
 		cmocka_unit_test(unknown_fields_are_ignored),
 		cmocka_unit_test(wrong_wire_types_and_cut_messages_are_refused),

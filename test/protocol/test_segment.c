@@ -223,6 +223,7 @@ static void same_bytes_are_a_retry_other_bytes_equivocation(void **state)
 	add(&s, 0, 2);	/* the first one counts */
 	assert_int_equal(ask(&s, 0, 1), SEEN_SAME);
 	assert_int_equal(s.n, 1);
+	seen_fini(&s);
 }
 
 static void only_what_lies_below_the_remembered_is_too_old(void **state)
@@ -243,6 +244,7 @@ static void only_what_lies_below_the_remembered_is_too_old(void **state)
 	add(&s, 21, 1);
 	assert_int_equal(ask(&s, 20, 1), SEEN_TOO_OLD);
 	assert_int_equal(ask(&s, 21, 1), SEEN_SAME);
+	seen_fini(&s);
 }
 
 static void sequences_out_of_order_and_at_the_end_of_numbers(void **state)
@@ -255,6 +257,7 @@ static void sequences_out_of_order_and_at_the_end_of_numbers(void **state)
 	assert_int_equal(ask(&s, 5, 2), SEEN_SAME);
 	assert_int_equal(ask(&s, 4, 2), SEEN_NEW);
 	assert_int_equal(ask(&s, UINT64_MAX, 2), SEEN_EQUIVOCATION);
+	seen_fini(&s);
 }
 
 /* Whatever the order: nothing once added is ever NEW again. */
@@ -277,6 +280,7 @@ static void nothing_added_is_new_again(void **state)
 			assert_int_not_equal(ask(&s, added[k], 1), SEEN_NEW);
 	}
 	assert_true(n > SEEN_MAX);
+	seen_fini(&s);
 }
 
 int main(void)

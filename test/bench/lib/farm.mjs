@@ -112,13 +112,14 @@ function reapedMs(pid) {
 	});
 }
 
-/* {rssKb, anonKb, fds, threads} of a process; null when it is gone. */
+/* {rssKb, anonKb, shmemKb, fileKb, fds, threads} of a process, the three in the middle
+ * being the parts of the first; null when it is gone. */
 export function sizeOf(pid) {
 	return safe(() => {
 		const s = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
 		const n = (key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(s)[1]);
 
-		return { rssKb: n('VmRSS'), anonKb: n('RssAnon'), threads: n('Threads'),
+		return { rssKb: n('VmRSS'), anonKb: n('RssAnon'), shmemKb: n('RssShmem'), fileKb: n('RssFile'), threads: n('Threads'),
 			fds: fs.readdirSync(`/proc/${pid}/fd`).length };
 	}) || null;
 }
@@ -180,12 +181,9 @@ export async function startFarm(o = {}) {
 	return f;
 }
 
-/* 20 s of 360p30 with sound, key frames each 2 s. */
-export async function clip360() {
-	const file = 'build/bench/clip360.flv';
+let clip = null;
 
-	if (fs.existsSync(file))
-		return file;
+async function makeClip(file) {
 	fs.mkdirSync('build/bench', { recursive: true });
 	await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc2=size=640x360:rate=30,noise=alls=6:allf=t',
 		'-f', 'lavfi', '-i', 'sine', '-t', '20', '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '60',
@@ -193,6 +191,14 @@ export async function clip360() {
 		'-c:a', 'aac', '-b:a', '64k', `${file}.${process.pid}.flv`], { limitS: 120 });
 	fs.renameSync(`${file}.${process.pid}.flv`, file);
 	return file;
+}
+
+/* 20 s of 360p30 with sound, key frames each 2 s.  Made once, whoever asks meanwhile. */
+export function clip360() {
+	const file = 'build/bench/clip360.flv';
+
+	clip ||= fs.existsSync(file) ? Promise.resolve(file) : makeClip(file);
+	return clip;
 }
 
 /* Publish the clip live for that long, again and again as needed. */

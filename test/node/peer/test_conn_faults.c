@@ -630,6 +630,43 @@ static void flood_of_pings_costs_no_memory(void **state)
 	world_free(w);
 }
 
+/* From its ping on, until the next one that it says beside an answer. */
+static int64_t next_ping_ms(struct liar *l)
+{
+	int64_t from = clock_mono_ms();
+	struct frame f;
+
+	usleep(110 * 1000);
+	liar_frame(l, FRAME_PING, 0, "12345678", 8);
+	assert_true(liar_await(l, FRAME_PONG, &f));
+	assert_true(liar_await(l, FRAME_PING, &f));
+	return clock_mono_ms() - from;
+}
+
+/* A slow machine may make it late, not always. */
+static void ping_that_is_due_soon_goes_along_with_an_answer(void **state)
+{
+	struct peer_limits lim = quick;
+	int64_t least = INT64_MAX, ms;
+	struct world *w;
+	struct liar *l;
+	struct frame f;
+	int i;
+
+	lim.ping_ms = 200;
+	lim.dead_ms = 5000;
+	w = world_listening(&lim);
+	l = liar_ready(w, 0);
+	assert_true(liar_await(l, FRAME_PING, &f));
+	for (i = 0; i < 10 && least >= 190; i++) {
+		ms = next_ping_ms(l);
+		least = ms < least ? ms : least;
+	}
+	assert_true(least < 190);
+	liar_free(l);
+	world_free(w);
+}
+
 static void repeated_pong_changes_nothing(void **state)
 {
 	struct peer_limits lim = quick;
@@ -711,6 +748,7 @@ int main(void)
 		cmocka_unit_test(peer_that_sends_but_never_reads_is_given_up),
 		cmocka_unit_test(closed_channel_that_nobody_reads_is_dropped),
 		cmocka_unit_test(flood_of_pings_costs_no_memory),
+		cmocka_unit_test(ping_that_is_due_soon_goes_along_with_an_answer),
 		cmocka_unit_test(repeated_pong_changes_nothing),
 		cmocka_unit_test(last_words_are_read_though_writing_fails),
 	};
