@@ -257,7 +257,7 @@ const BOTH = ['hash', 'rendition']
 /*
  * name, control, attack.  params, setting, plants (part of all jobs), kinds: of both runs.
  * base: what the gain is a percentage of, in ETH, where not of what the control ends with.
- * more: so many times as many seeds, where luck cannot be paired or seldom strikes.
+ * more: so many times as many seeds, where luck cannot be paired or strikes seldom.
  * by_mean: it gains if the mean is above MARGIN by more than two standard errors; else if the
  * median is above MARGIN.
  * known: it may gain, and why that is not the rules' fault: not asserted.
@@ -299,8 +299,8 @@ export const strategies = [
 		known: 'delegators that do not look' },
 	{ name: 'lazy verifier, nothing planted', control: honest_judge, attack: lazy,
 		known: 'why plants are needed' },
-	{ name: 'lazy verifier', plants: PLANTS, control: honest_judge, attack: lazy },
-	{ name: 'a lazy third that tells hash plants', plants: PLANTS, kinds: BOTH, control: honest_third, attack: third_tells_plants },
+	{ name: 'lazy verifier', by_mean: true, plants: PLANTS, control: honest_judge, attack: lazy },
+	{ name: 'a lazy third that tells hash plants', more: 5, by_mean: true, plants: PLANTS, kinds: BOTH, control: honest_third, attack: third_tells_plants },
 	{ name: '  one alone that does', plants: PLANTS, kinds: BOTH, control: honest_judge, attack: tells_plants,
 		known: 'outvoted: no verdict is other for it' },
 	{ name: 'colluding third of the seats', control: dims => script([SELF, ...ring(dims)]), attack: collude },
