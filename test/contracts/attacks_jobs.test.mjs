@@ -10,7 +10,7 @@ import { PRICE, Whole, finding, missed_action } from './lib/whole.mjs'
 
 let w
 before(async () => { w = await Whole.start() })
-after(() => w.kit.stop())
+after(() => w?.kit.stop())
 beforeEach(() => w.kit.reset())
 
 const refused = (promise, name, args) => expect_revert(promise, w.jobs, name, args)
@@ -171,7 +171,8 @@ test('weakness 9: who makes a job or a claim cannot know what it draws', async (
 	assert.equal(before - await w.chain.balance(w.broadcaster), 3n * ETH)
 	for (const t of tries) {
 		await run(w.jobs.connect(w.broadcaster).endJob(t.id))
-		await refused(w.jobs.refund(t.id), 'JobNotOver', [t.id, await w.chain.block() + 100])
+		const until = await w.chain.block() + 100
+		await refused(w.jobs.refund(t.id), 'JobNotOver', [t.id, until])
 	}
 	await refused(w.jobs.connect(w.broadcaster).withdraw(), 'NothingToWithdraw', [w.broadcaster])
 

@@ -38,7 +38,7 @@ export class Whole extends World {
 		w.delegators = left.splice(0, delegations.length)
 		w.verifiers = left.splice(0, verifiers)
 		w.spare = left
-		await w.kit.ensure_round()
+		await w.kit.next_round()
 		for (const [i, t] of w.transcoders.entries()) await w.register(t, stakes[i] * LPT)
 		for (const [i, d] of w.delegators.entries()) await w.bond(d, delegations[i][1] * LPT, w.transcoders[delegations[i][0]])
 		for (const v of w.verifiers) await w.seat(v)
