@@ -10,10 +10,12 @@ import { BaseWallet, FetchRequest, JsonRpcProvider, Network, SigningKey, Transac
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 const binary = join(root, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil')
 export const CHAIN_ID = 31337
+/* EIP-2935: the contract that answers hashes of the last 8191 blocks. */
+export const HISTORY = '0x0000F90827F1C53a10cb7A02335B175320002935'
 /* EIP-7825: no transaction on the real network may have more. */
 export const GAS_MAX = 16777216
 
-/* A transaction that the chain would revert; `data` says why, in the ABI's words. */
+/* A call or transaction that the chain reverts; `data` says why, in the ABI's words. */
 export class Reverted extends Error {
 	constructor(data, message) {
 		super(message)
@@ -54,36 +56,51 @@ class Impostor extends BaseWallet {
 	connect() { return this }
 }
 
-/* A transaction's receipt comes with the answer to its sending: asked for later, it is there
- * already.  (ethers, told that there is none yet, waits for one more block: for ever, when this
+/* A transaction is mined when its sending is over: asked for later, its receipt is there already.  (ethers, told that there is none yet, waits for one more block: for ever, when this
  * block was mined meanwhile.) */
 class Provider extends JsonRpcProvider {
 	#receipts = new Map()
+	explain = data => data	// what a revert's bytes mean: who knows the ABIs sets it
 
 	async send(method, params) {
 		const known = method === 'eth_getTransactionReceipt' && this.#receipts.get(params[0])
-		if (!known) return super.send(method, params)
-		this.#receipts.delete(params[0])
-		return known
+		if (known) {
+			this.#receipts.delete(params[0])
+			return known
+		}
+		try {
+			return await super.send(method, params)
+		} catch (e) {
+			const data = method === 'eth_call' ? revert_data(e) : null
+			if (data === null) throw e
+			throw new Reverted(data, `reverted: ${this.explain(data)}`)
+		}
 	}
 
 	async send_and_mine(call) {
-		const receipt = await super.send('eth_sendTransactionSync', [call])
-		this.#receipts.set(receipt.transactionHash, receipt)
-		return receipt
+		const hash = await super.send('eth_sendTransaction', [call])
+		for (const until = Date.now() + 60000; Date.now() < until; await sleep(1)) {
+			const receipt = await super.send('eth_getTransactionReceipt', [hash])
+			if (!receipt) continue
+			this.#receipts.set(hash, receipt)
+			return hash
+		}
+		throw new Error(`${hash} was not mined in 60 s`)
 	}
 }
 
 export class Chain {
 	#accounts = new Map()
+	#last = Promise.resolve()	// the sending before the next one
 
 	constructor(pid, url) {
 		const network = Network.from(CHAIN_ID)
 		this.pid = pid
 		this.url = url
-		this.explain = data => data	// what a revert's bytes mean: who knows the ABIs sets it
+		const request = new FetchRequest(url)
+		request.timeout = 60000		// ms: an answer that never comes is a failure, not a hang
 		// No cache and no batches: both answer late, one of them with what was true before.
-		this.provider = new Provider(new FetchRequest(url), network,
+		this.provider = new Provider(request, network,
 			{ staticNetwork: network, cacheTimeout: -1, batchMaxCount: 1, pollingInterval: 50 })
 	}
 
@@ -118,8 +135,15 @@ export class Chain {
 	async time() { return (await this.provider.getBlock('latest')).timestamp }
 
 	/* Sends what would not revert, in a block of its own.  What would is refused before it
-	 * makes a block: throws Reverted.  gasLimit 16,777,216 unless told. */
-	async send_from(from, tx) {
+	 * makes a block: throws Reverted.  gasLimit 16,777,216 unless told.  One at a time, in the
+	 * order of the calls: two at once may get one nonce, and one of them is never mined. */
+	send_from(from, tx) {
+		const sending = this.#last.then(() => this.#send_now(from, tx))
+		this.#last = sending.catch(() => {})
+		return sending
+	}
+
+	async #send_now(from, tx) {
 		const call = {
 			from,
 			to: tx.to ? await tx.to : null,
@@ -129,10 +153,10 @@ export class Chain {
 			gasPrice: '0x0',
 		}
 		if (call.to?.getAddress) call.to = await call.to.getAddress()
-		await this.#would_do(call)
+		await this.rpc('eth_call', call, 'pending')
 		// Of no interest but to who computes a new contract's address from it.
 		const nonce = call.to ? 0 : Number(await this.rpc('eth_getTransactionCount', from, 'latest'))
-		const { transactionHash: hash } = await this.provider.send_and_mine(call)
+		const hash = await this.provider.send_and_mine(call)
 		return new TransactionResponse({
 			hash, from, to: call.to, data: call.data, value: BigInt(call.value), gasLimit: BigInt(call.gas),
 			gasPrice: 0n, chainId: BigInt(CHAIN_ID), type: 0, nonce, index: 0,
@@ -140,26 +164,18 @@ export class Chain {
 		}, this.provider)
 	}
 
-	async #would_do(call) {
-		try {
-			await this.rpc('eth_call', call, 'pending')
-		} catch (e) {
-			const data = revert_data(e)
-			if (data === null) throw e
-			throw new Reverted(data, `reverted: ${this.explain(data)}`)
+	/* n blocks, `seconds` apart.  Of more than 300 only the last 300 get into the history of
+	 * hashes (EIP-2935): Anvil needs seconds for each hundred blocks that are in it. */
+	async mine(n = 1, seconds = 1) {
+		const fast = Number(n) - 300
+		if (fast > 0) {
+			const code = await this.rpc('eth_getCode', HISTORY, 'latest')
+			await this.rpc('anvil_setCode', HISTORY, '0x')
+			await this.rpc('anvil_mine', toQuantity(fast), toQuantity(seconds))
+			await this.rpc('anvil_setCode', HISTORY, code)
 		}
+		await this.rpc('anvil_mine', toQuantity(Math.min(Number(n), 300)), toQuantity(seconds))
 	}
-
-	// wait() of ethers asks once and then with each new block: on a busy machine the only block
-	// may come between, and it would wait for ever.
-	async #mined(hash) {
-		for (const until = Date.now() + 60000; Date.now() < until; await sleep(2))
-			if (await this.rpc('eth_getTransactionReceipt', hash)) return
-		throw new Error(`${hash} was not mined in 60 s`)
-	}
-
-	/* n blocks, `seconds` apart. */
-	mine(n = 1, seconds = 1) { return this.rpc('anvil_mine', toQuantity(n), toQuantity(seconds)) }
 
 	/* Mines so that the next transaction is in block n. */
 	async next_is(n) {
@@ -209,7 +225,9 @@ async function start_once(args) {
 	// The kernel ends it when this process dies in whatever way.
 	const child = spawn('setpriv', ['--pdeathsig', 'KILL', binary, '--silent', '--host', '127.0.0.1',
 		'--port', port, '--auto-impersonate', '--base-fee', 0, '--gas-price', 0,
-		'--gas-limit', 30000000, '--enable-tx-gas-limit', '--accounts', 1, ...args].map(String), { stdio: 'ignore' })
+		'--gas-limit', 30000000, '--enable-tx-gas-limit', '--accounts', 1,
+		// Else it writes a state a block to disk: 77 GB in an hour of tests.
+		'--prune-history', 256, ...args].map(String), { stdio: 'ignore' })
 	let ended = null
 	child.on('error', e => { ended = e })
 	child.on('exit', code => { ended ??= new Error(`anvil ended with ${code}`); running.delete(child.pid) })

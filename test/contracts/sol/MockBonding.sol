@@ -17,6 +17,7 @@ contract MockBonding is Manager {
     mapping(address transcoder => Candidate) public candidates;
     mapping(bytes32 commitment => uint256 blockNumber) public findings;
     uint256 public slashablePeriod;
+    mapping(address delegator => address) public delegateOf;
     uint256 public finderFee;
     bool public refuses;
 
