@@ -274,7 +274,10 @@ test('weakness 14: a signature is good for one job, one transcoder, one contract
 	const bad = async c => refused(w.jobs.connect(c.by).verify(...w.evidence(c, c.challenged), '0x'), 'BadSignature', ['broadcaster', c.challenged[0]])
 	await bad(again)
 	// As if on another contract: the same segments of the same job.
-	const segments = sequences_of(ranges).map(s => ({ jobId: two.id, streamId: two.stream, sequence: s, durationMs: 2000n, dataHash: id(`data ${s}`), transcodedHash: id(`out ${s}`) }))
+	const segments = sequences_of(ranges).map(s => ({
+		jobId: two.id, streamId: two.stream, sequence: s, durationMs: 2000n,
+		dataHash: id(`data ${s}`), transcodedHash: id(`out ${s}`),
+	}))
 	const foreign = segments.map(seg => {
 		const broadcasterSig = sign(w.broadcaster, w.bonding, 'Segment', { ...seg, transcoder: t.address })
 		return { ...make_receipt(w.jobs, w.broadcaster, t, seg), broadcasterSig }
