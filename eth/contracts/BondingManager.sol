@@ -268,6 +268,10 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         return address(uint160(delegators[delegator].place));
     }
 
+    function hasStake(address transcoder_) external view returns (bool) {
+        return vaults[transcoder_].load().before >= parameters.minTranscoderStake;
+    }
+
     fallback() external {
         address to = extension;
         assembly {

@@ -138,6 +138,8 @@ interface IBondingActions is IBondingTypes {
     function isActiveTranscoderAt(address transcoder, uint256 round) external view returns (bool);
     /// To whom it is bonded now, pending or not; 0 for nobody.
     function delegateOf(address delegator) external view returns (address);
+    /// At least minTranscoderStake is bonded to it now, pending or not: a misdeed has a price.
+    function hasStake(address transcoder) external view returns (bool);
 }
 
 /// What it hands on to BondingExtension, by delegatecall.
