@@ -38,7 +38,8 @@ archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))
 objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 
 all: $(BUILD)/lpnode web
-.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench soak help clean docs unit-tests test-tools test-gpu bench-gpu
+.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench soak help clean docs unit-tests test-tools test-gpu bench-gpu \
+	contracts check-contracts
 
 # ---- generated and foreign code: our warnings are not for it ----
 $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
@@ -130,6 +131,12 @@ fuzz:
 	$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link FUZZING=1 fuzzers
 	scripts/fuzz.sh build/san-address-undefined-fuzzer-no-link/fuzzers $(or $(FUZZ_SECONDS),0)
 
+# ---- contracts: build/contracts/NAME.json, by which the program deploys and calls them ----
+contracts: build/contracts/.stamp
+build/contracts/.stamp: scripts/contracts.mjs package-lock.json $(wildcard eth/contracts/*.sol eth/contracts/*/*.sol test/contracts/sol/*.sol)
+	node scripts/contracts.mjs
+	@touch $@
+
 # ---- what people type ----
 web: build/web/hls.min.js
 build/web/hls.min.js: package.json package-lock.json
@@ -153,6 +160,9 @@ test:
 test-long:
 	scripts/setup.sh test
 	TEST_LONG=1 scripts/test_all.sh
+
+check-contracts: contracts
+	scripts/run_contracts.sh
 
 check-system: all test-tools
 	scripts/run_system.sh $(BUILD)
@@ -185,6 +195,8 @@ help:
 	@echo "make test-long  the same with soaks, whole sweeps and long fuzzing"
 	@echo "make check      unit tests of this build folder only"
 	@echo "make check-system  system tests only"
+	@echo "make contracts  compile eth/contracts into build/contracts/NAME.json"
+	@echo "make check-contracts  their tests only, on Anvil"
 	@echo "make test-gpu   the ladder on this machine's GPUs; make bench-gpu: streams on them"
 	@echo "make fuzz       build the libFuzzer targets; FUZZ_SECONDS=60 runs each"
 	@echo "make bench      measure against ffmpeg, nginx and nginx-rtmp"

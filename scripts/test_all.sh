@@ -1,7 +1,7 @@
 #!/bin/sh
 # Everything: builds plain, with ASan and UBSan, and with TSan; unit tests and fuzz
-# corpora sanitized; the threaded parts under TSan; system tests.  The last line is
-# "N passed, N failed".  TEST_LONG=1 adds long fuzzing, soaks and OBS.
+# corpora sanitized; the threaded parts under TSan; contracts on Anvil; system tests.  The
+# last line is "N passed, N failed".  TEST_LONG=1 adds long fuzzing, soaks and OBS.
 set -u
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -68,6 +68,7 @@ step plain-units scripts/run_units.sh build $plain_rooms
 step fuzz-corpora scripts/run_fuzz_replay.sh $asan
 step threads scripts/run_units.sh $tsan $tsan_rooms
 step docs check_docs
+step contracts scripts/run_contracts.sh
 step system scripts/run_system.sh build $asan
 [ -z "${TEST_LONG:-}" ] || step fuzz make fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-300}"
 finish

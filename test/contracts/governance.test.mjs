@@ -129,7 +129,7 @@ test('every manager is upgraded by a vote, and keeps its state', async () => {
 	await kit.next_round()
 })
 
-test('nobody else changes, upgrades, pauses or spends anything', async () => {
+test('weakness 20: nobody else changes, upgrades, pauses or spends anything', async () => {
 	const setters = Object.fromEntries(MANAGERS.map(n => [n, []]))
 	for (const name of MANAGERS)
 		sys[name].interface.forEachFunction(f => { if (/^set[A-Z]/.test(f.name)) setters[name].push(f) })
@@ -155,7 +155,7 @@ test('nobody else changes, upgrades, pauses or spends anything', async () => {
 	assert.ok(setters.BondingManager.length >= 8 && setters.JobsManager.length >= 6 && setters.Verifier.length >= 4)
 })
 
-test('the Treasury obeys the Governor only, and keeps its time', async () => {
+test('weakness 20: the Treasury obeys the Governor only, and keeps its time', async () => {
 	const call = [token.target, 0, token.interface.encodeFunctionData('transfer', [nobody.address, 1]), ZeroHash, ZeroHash]
 	const roles = await Promise.all(['DEFAULT_ADMIN_ROLE', 'PROPOSER_ROLE', 'CANCELLER_ROLE', 'EXECUTOR_ROLE'].map(r => treasury[r]()))
 

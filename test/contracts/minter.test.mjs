@@ -27,7 +27,7 @@ beforeEach(() => kit.reset())
 const round = () => run(as_rounds.setCurrentRewardTokens(alice.address))
 const left = async () => await minter.currentMintableTokens() - await minter.currentMintedTokens()
 
-test('a round\'s tokens are supply x inflation, less the initialiser\'s share', async () => {
+test('weakness 21: a round\'s tokens are supply x inflation, a share of them is the initialiser\'s', async () => {
 	const receipt = await round()
 	const tokens = SUPPLY * 400n / PERC
 	const pay = tokens * SHARE / PERC
@@ -144,7 +144,7 @@ test('escrow is paid where the BondingManager says', async () => {
 		'ERC20InsufficientBalance', [minter, 6n * LPT, 7n * LPT])
 })
 
-test('nobody but the Minter mints, and it only for a round', async () => {
+test('weakness 20: nobody but the Minter mints, and it only for a round', async () => {
 	assert.equal(await token.owner(), minter.target)
 	await expect_revert(token.connect(kit.deployer).mint(alice.address, 1n), token, 'OwnableUnauthorizedAccount', [kit.deployer])
 	const forbidden = ['mint', 'transferOwnership', 'renounceOwnership']

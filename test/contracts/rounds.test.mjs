@@ -58,7 +58,7 @@ test('a round changes with its first block', async () => {
 	assert.equal(await rounds.currentRoundStartBlock(), BigInt(start_of(5)))
 })
 
-test('initializeRound draws by the hash of the first block, then mints for its caller', async () => {
+test('weakness 21: initializeRound draws by the hash of the first block, then mints for its caller', async () => {
 	await kit.chain.next_is(start_of(2) + 1)
 	const receipt = await run(rounds.connect(alice).initializeRound())
 	const hash = await hash_of(start_of(2))
@@ -247,7 +247,7 @@ test('hashes: of the last 256 blocks, of the history, and not beyond', async () 
 		await expect_revert(rounds.blockHash(n), rounds, 'BlockHashUnavailable', [n])
 })
 
-test('sealing keeps a hash for good', async () => {
+test('weakness 18: sealing keeps a hash for good', async () => {
 	const n = await kit.chain.block()
 	const hash = await hash_of(n)
 	const receipt = await run(rounds.connect(alice).seal(n))
@@ -263,7 +263,7 @@ test('sealing keeps a hash for good', async () => {
 	assert.equal(await rounds.seal.staticCall(n), hash)
 })
 
-test('sealing through the history, from 257 to 8191 blocks back', async () => {
+test('weakness 18: sealing through the history, from 257 to 8191 blocks back', async () => {
 	await kit.mine(600)
 	for (const back of [256, 257, 590]) {
 		const n = await kit.chain.block() + 1 - back

@@ -13,7 +13,7 @@ export const CHAIN_ID = 31337
 /* EIP-7825: no transaction on the real network may have more. */
 export const GAS_MAX = 16777216
 
-/* A transaction that the chain would revert; `data` says why, in the ABI's words. */
+/* A call or transaction that the chain reverts; `data` says why, in the ABI's words. */
 export class Reverted extends Error {
 	constructor(data, message) {
 		super(message)
@@ -59,12 +59,21 @@ class Impostor extends BaseWallet {
  * block was mined meanwhile.) */
 class Provider extends JsonRpcProvider {
 	#receipts = new Map()
+	explain = data => data	// what a revert's bytes mean: who knows the ABIs sets it
 
 	async send(method, params) {
 		const known = method === 'eth_getTransactionReceipt' && this.#receipts.get(params[0])
-		if (!known) return super.send(method, params)
-		this.#receipts.delete(params[0])
-		return known
+		if (known) {
+			this.#receipts.delete(params[0])
+			return known
+		}
+		try {
+			return await super.send(method, params)
+		} catch (e) {
+			const data = method === 'eth_call' ? revert_data(e) : null
+			if (data === null) throw e
+			throw new Reverted(data, `reverted: ${this.explain(data)}`)
+		}
 	}
 
 	async send_and_mine(call) {
@@ -81,7 +90,6 @@ export class Chain {
 		const network = Network.from(CHAIN_ID)
 		this.pid = pid
 		this.url = url
-		this.explain = data => data	// what a revert's bytes mean: who knows the ABIs sets it
 		// No cache and no batches: both answer late, one of them with what was true before.
 		this.provider = new Provider(new FetchRequest(url), network,
 			{ staticNetwork: network, cacheTimeout: -1, batchMaxCount: 1, pollingInterval: 50 })
@@ -129,7 +137,7 @@ export class Chain {
 			gasPrice: '0x0',
 		}
 		if (call.to?.getAddress) call.to = await call.to.getAddress()
-		await this.#would_do(call)
+		await this.rpc('eth_call', call, 'pending')
 		// Of no interest but to who computes a new contract's address from it.
 		const nonce = call.to ? 0 : Number(await this.rpc('eth_getTransactionCount', from, 'latest'))
 		const { transactionHash: hash } = await this.provider.send_and_mine(call)
@@ -138,24 +146,6 @@ export class Chain {
 			gasPrice: 0n, chainId: BigInt(CHAIN_ID), type: 0, nonce, index: 0,
 			blockNumber: null, blockHash: null, signature: null, accessList: null,
 		}, this.provider)
-	}
-
-	async #would_do(call) {
-		try {
-			await this.rpc('eth_call', call, 'pending')
-		} catch (e) {
-			const data = revert_data(e)
-			if (data === null) throw e
-			throw new Reverted(data, `reverted: ${this.explain(data)}`)
-		}
-	}
-
-	// wait() of ethers asks once and then with each new block: on a busy machine the only block
-	// may come between, and it would wait for ever.
-	async #mined(hash) {
-		for (const until = Date.now() + 60000; Date.now() < until; await sleep(2))
-			if (await this.rpc('eth_getTransactionReceipt', hash)) return
-		throw new Error(`${hash} was not mined in 60 s`)
 	}
 
 	/* n blocks, `seconds` apart. */

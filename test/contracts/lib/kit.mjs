@@ -192,7 +192,7 @@ export class Kit {
 export async function start({ accounts = 10, anvil = [], deploy: wanted = true, ...rest } = {}) {
 	const chain = await start_chain(anvil)
 	try {
-		chain.explain = explain
+		chain.provider.explain = explain
 		const funded = await chain.accounts(accounts)
 		const sys = wanted ? await deploy(chain, rest) : { deployer: chain.account('deployer'), skipped: [] }
 		if (!wanted) await chain.fund(sys.deployer.address, 10n ** 22n)
