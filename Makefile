@@ -20,8 +20,9 @@ LP_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LIBS = $(shell pkg-config --libs $(PKGS) $(AV_PKGS) 2>/dev/null) -lpthread -lm
 
 # Each folder is one archive; what it may use stands to its right.
-ROOMS := base media/wire media/av protocol node/http node/peer node/work node/farm node/ingest node/bench node
+ROOMS := base eth media/wire media/av protocol node/http node/peer node/work node/farm node/ingest node/bench node
 libs_base := base
+libs_eth := eth base
 libs_media/wire := media/wire base
 libs_media/av := media/av media/wire base
 libs_protocol := protocol proto base
@@ -31,14 +32,14 @@ libs_node/peer := node/peer protocol proto base
 libs_node/work := node/work media/av media/wire protocol proto base
 libs_node/farm := node/farm node/peer node/work media/av media/wire protocol proto base
 libs_node/bench := node/bench node/work media/av media/wire protocol proto base
-libs_node := node node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
+libs_node := node eth node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
 
 archive = $(BUILD)/lib$(subst /,-,$(1)).a
 archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))
 objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 
 all: $(BUILD)/lpnode web
-.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench soak help clean docs unit-tests test-tools test-gpu bench-gpu \
+.PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench soak sim help clean docs unit-tests test-tools test-gpu bench-gpu \
 	contracts check-contracts
 
 # ---- generated and foreign code: our warnings are not for it ----
@@ -181,6 +182,9 @@ bench:
 soak: all
 	scripts/soak.sh
 
+sim:
+	@scripts/sim.mjs
+
 docs: $(BUILD)/lpnode
 	scripts/gen_docs.sh $(BUILD)/lpnode
 
@@ -201,6 +205,7 @@ help:
 	@echo "make fuzz       build the libFuzzer targets; FUZZ_SECONDS=60 runs each"
 	@echo "make bench      measure against ffmpeg, nginx and nginx-rtmp"
 	@echo "make soak       a farm for SOAK_SECONDS (3600): fails when a process grows"
+	@echo "make sim        the contracts' economy for ROUNDS (1000) and what attacks gain; SEED, SEEDS"
 	@echo "make docs       regenerate the option tables in docs/operators.md"
 	@echo "SAN=address,undefined or SAN=thread picks a sanitizer build folder"
 

@@ -34,6 +34,7 @@ abstract contract BondingBase is Manager, IBondingTypes {
         uint96 bonded;         // all vaults
         uint96 next;           // the pool: the next round's active stake but for the drawn one
         uint32 rounds;         // started so far
+        uint16 size;           // of the pool
     }
 
     /// Fees that reached delegators, decayed up to `round`.
@@ -48,7 +49,7 @@ abstract contract BondingBase is Manager, IBondingTypes {
     Parameters internal parameters;
     Totals internal totals;
     Work internal networkWork;
-    uint256[] internal pool;
+    mapping(uint256 => uint256) internal pool;
     address[] internal waiting;
     /// All that ever registered: who was eligible in a past round is among them.
     address[] internal roster;

@@ -9,7 +9,7 @@ import {IJobsManager} from "./interfaces/IJobsManager.sol";
 import {IRoundsManager} from "./interfaces/IRoundsManager.sol";
 import {Perc} from "./lib/Perc.sol";
 import {Candidate} from "./lib/PoolHeap.sol";
-import {Batch, Delegation, LockState, Vault, VaultState, Vaults} from "./lib/Vault.sol";
+import {Delegation, LockState, Vault, VaultState, Vaults} from "./lib/Vault.sol";
 
 /// What BondingManager had no room for: what is seldom called, what only reads, parameters.  Runs
 /// on its storage, by delegatecall.
@@ -129,7 +129,7 @@ contract BondingExtension is BondingBase, IBondingRest {
         uint256 round = roundsManager.currentRound();
         Vault storage s = vaults[d.delegate];
         v = s.load();
-        Batch memory last = v.roll(round);
+        uint256 last = v.roll(round);
         d.settle(s, v, last, round);
     }
 
@@ -161,7 +161,7 @@ contract BondingExtension is BondingBase, IBondingRest {
     }
 
     function getTranscoderPoolSize() external view returns (uint256) {
-        return pool.length;
+        return totals.size;
     }
 
     function getTranscoderPoolMaxSize() external view returns (uint256) {
@@ -189,7 +189,7 @@ contract BondingExtension is BondingBase, IBondingRest {
     /// The largest rank below one; that of address 0 if there is none.
     function _nextBelow(uint256 limit) private view returns (uint256 best) {
         best = type(uint160).max;
-        for (uint256 i = 0; i < pool.length; i++) {
+        for (uint256 i = 0; i < totals.size; i++) {
             uint256 rank = _rank(pool[i]);
             if (rank < limit && (best == type(uint160).max || rank > best)) best = rank;
         }
@@ -219,13 +219,13 @@ contract BondingExtension is BondingBase, IBondingRest {
         view
         returns (TranscoderInfo[] memory rows, uint256 total)
     {
-        total = pool.length + waiting.length;
+        total = totals.size + waiting.length;
         uint256 left = offset < total ? total - offset : 0;
         rows = new TranscoderInfo[](limit < left ? limit : left);
         for (uint256 i = 0; i < rows.length; i++) {
             uint256 k = offset + i;
             rows[i] = getTranscoderInfo(
-                k < pool.length ? address(uint160(pool[k])) : waiting[k - pool.length]
+                k < totals.size ? address(uint160(pool[k])) : waiting[k - totals.size]
             );
         }
     }

@@ -15,13 +15,13 @@ import {IRoundsManager} from "./interfaces/IRoundsManager.sol";
 import {Perc} from "./lib/Perc.sol";
 import {Candidate, PoolHeap} from "./lib/PoolHeap.sol";
 import {Records} from "./lib/Records.sol";
-import {Batch, Delegation, Delegator, Lock, LockState, Vault, VaultState, Vaults} from "./lib/Vault.sol";
+import {Delegation, Delegator, Lock, LockState, Vault, VaultState, Vaults} from "./lib/Vault.sol";
 
 /// Stake: docs/contracts.md 3.  Functions of IBondingManager that are not here are in
 /// BondingExtension, to which the fallback delegates: one contract's code is limited.
 contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransient {
     using Vaults for *;
-    using PoolHeap for uint256[];
+    using PoolHeap for mapping(uint256 => uint256);
     using SafeCast for uint256;
     using Checkpoints for Checkpoints.Trace208;
 
@@ -58,7 +58,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         address from = d.delegate;
         if (from != to) v = _changeDelegate(d, v, to, round);
         else if (amount == 0) revert ZeroAmount();
-        d.put(v, amount, round);
+        _put(d, v, amount, round);
         _storeVault(d.delegate, v, round);
         _store(msg.sender, d, v);
         emit Bond(to, from, msg.sender, amount, d.pending + d.worth(v));
@@ -118,7 +118,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         }
         if (d.delegate != to) v = _changeDelegate(d, v, to, round);
         uint256 amount = _endLock(delegator, unbondingLockId, l);
-        d.put(v, amount, round);
+        _put(d, v, amount, round);
         _storeVault(d.delegate, v, round);
         _store(delegator, d, v);
         emit MoveCompleted(to, delegator, unbondingLockId, amount);
@@ -242,9 +242,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
             _addWork(networkWork, shared, current);
         }
         vaults[transcoder_].save(v);
-        Delegation memory d = delegators[transcoder_].load();
-        d.fees = (d.fees + fees - shared).toUint96();
-        delegators[transcoder_].save(d);
+        delegators[transcoder_].claims += fees - shared;
         emit FeesReceived(transcoder_, fees, shared, round);
     }
 
@@ -289,6 +287,10 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
 
     function isRegisteredTranscoder(address transcoder_) external view returns (bool) {
         return candidates[transcoder_].registered;
+    }
+
+    function hasStake(address transcoder_) external view returns (bool) {
+        return vaults[transcoder_].load().before >= parameters.minTranscoderStake;
     }
 
     function totalActiveStakeAt(uint256 round) external view returns (uint256) {
@@ -352,8 +354,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         Vault storage s = vaults[d.delegate];
         v = s.open(round);
         uint256 fees = d.fees;
-        Batch memory none;
-        d.settle(s, v, none, round);
+        d.settle(s, v, 0, round);
         _claim(who, d, v, d.fees - fees, round);
     }
 
@@ -399,6 +400,11 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         return v;
     }
 
+    function _put(Delegation memory d, VaultState memory v, uint256 amount, uint256 round) private {
+        if (v.pending == 0 && amount != 0) vaults[d.delegate].reserve(round);
+        d.put(v, amount, round);
+    }
+
     // ---- locks ----
     function _lock(Delegation memory d, VaultState memory v, uint256 amount, address destination, uint256 round)
         private
@@ -438,7 +444,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         }
         _checkDelegate(msg.sender, d.delegate);
         uint256 amount = _endLock(msg.sender, lockId, l);
-        d.put(v, amount, round);
+        _put(d, v, amount, round);
         _storeVault(d.delegate, v, round);
         _store(msg.sender, d, v);
         emit Rebond(d.delegate, msg.sender, lockId, amount);
@@ -464,7 +470,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         if (c.position != 0) {
             uint256 index = c.position - 1;
             totals.next -= uint96(pool[index] >> 160);
-            pool.remove(candidates, index);
+            pool.remove(candidates, index, totals.size--);
             emit TranscoderDeactivated(who, round + 1);
         }
         _leaveWaiting(c);
@@ -481,7 +487,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         if (c.position == 0) return _place(who, stake, round);
         uint256 index = c.position - 1;
         totals.next = (totals.next + stake - (pool[index] >> 160)).toUint96();
-        pool.update(candidates, index, stake);
+        pool.update(candidates, index, stake, totals.size);
         _recordStake(who, stake, true, round);
     }
 
@@ -496,19 +502,19 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
     }
 
     function _hasPlace(uint256 stake) private view returns (bool) {
-        return pool.length < parameters.numActiveTranscoders || stake > pool[0] >> 160;
+        return totals.size < parameters.numActiveTranscoders || stake > pool[0] >> 160;
     }
 
     function _join(address who, uint256 stake, uint256 round) private {
         Candidate storage c = candidates[who];
         _leaveWaiting(c);
         uint256 next = totals.next + stake;
-        if (pool.length < parameters.numActiveTranscoders) {
-            pool.insert(candidates, who, stake);
+        if (totals.size < parameters.numActiveTranscoders) {
+            pool.insert(candidates, who, stake, totals.size++);
         } else {
             uint256 root = pool[0];
             next -= root >> 160;
-            pool.replaceRoot(candidates, who, stake);
+            pool.replaceRoot(candidates, who, stake, totals.size);
             _evicted(address(uint160(root)), root >> 160, round);
         }
         totals.next = next.toUint96();
@@ -553,16 +559,14 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         uint256 room = v.room();
         taken = tokens < room ? tokens : room;
         if (taken != 0) {
-            Delegation memory d = delegators[who].load();
+            Delegation memory d;
+            if (rewardCut != 0) d = delegators[who].loadStake();
             uint256 cut = d.delegate == who ? Perc.part(taken, rewardCut) : 0;
-            if (cut != 0) {
-                Batch memory none;
-                d.settle(vaults[who], v, none, round);
-            }
+            if (cut != 0) d.settle(vaults[who], v, 0, round);
             uint256 got = v.earn(taken, cut);
             if (got != 0) {
                 d.shares += got;
-                delegators[who].save(d);
+                delegators[who].saveMore(d);
             }
         }
         _storeVault(who, v, round);

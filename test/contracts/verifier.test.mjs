@@ -96,9 +96,9 @@ test('paused: nothing but what is owed is paid', async () => {
 	await run(c.sys.Controller.pause())
 	const decision = { verdicts: 0, answers: [] }
 	const calls = [
-		c.by(c.finder).joinSeats(1), c.by(c.verifiers[0]).leaveSeats([1]), c.by(c.verifiers[0]).topUpSeat(1, 0),
-		v.answer(r, '0x'), v.extend(r, []), v.endWithoutVerdict(r, []), v.finalize(r, decision), v.appeal(r, decision),
-		v.judge(r, decision, '0x'), v.redraw(r, decision, []), v.endAppeal(r, decision, []),
+		() => c.by(c.finder).joinSeats(1), () => c.by(c.verifiers[0]).leaveSeats([1]), () => c.by(c.verifiers[0]).topUpSeat(1, 0),
+		() => v.answer(r, '0x'), () => v.extend(r, []), () => v.endWithoutVerdict(r, []), () => v.finalize(r, decision),
+		() => v.appeal(r, decision), () => v.judge(r, decision, '0x'), () => v.redraw(r, decision, []), () => v.endAppeal(r, decision, []),
 	]
 	for (const call of calls) await refused(call, 'ManagerPaused', [])
 	await run(c.by(c.stranger).withdrawFees(c.holder(r, 0).address))
@@ -419,7 +419,7 @@ test('a fined seat is out until it is topped up; stake beyond a seat\'s keeps it
 	await refused(c.by(c.verifiers[0]).topUpSeat(1, p.silenceAmount - 1n), 'StakeBelowSeat', [1, p.seatStake - 1n, p.seatStake])
 	await run(c.by(c.verifiers[0]).topUpSeat(1, p.silenceAmount))
 	assert.equal(await v.seatCount(), 40n)
-	await c.check_held()
+	await c.check_held({ fees: r.fee })
 })
 
 test('empty draws are not fined', async () => {

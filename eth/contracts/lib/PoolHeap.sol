@@ -15,6 +15,7 @@ struct Candidate {
 
 /// The pool: a 5-ary min-heap by stake, a word (stake 96 | address 160) a node.  Five children
 /// make it three levels deep for 156; a move reads the children and writes two words a level.
+/// `size`, how many there are, is kept by the owner, where it costs no read of its own.
 library PoolHeap {
     uint256 private constant ARITY = 5;
 
@@ -31,38 +32,40 @@ library PoolHeap {
     }
 
     function insert(
-        uint256[] storage heap,
+        mapping(uint256 => uint256) storage heap,
         mapping(address => Candidate) storage candidates,
         address who,
-        uint256 stake
+        uint256 stake,
+        uint256 size
     ) internal {
-        heap.push();
-        _rise(heap, candidates, heap.length - 1, node_(who, stake));
+        _rise(heap, candidates, size, node_(who, stake));
     }
 
     /// `index` from 0.
     function update(
-        uint256[] storage heap,
+        mapping(uint256 => uint256) storage heap,
         mapping(address => Candidate) storage candidates,
         uint256 index,
-        uint256 stake
+        uint256 stake,
+        uint256 size
     ) internal {
-        uint256 old = _get(heap, index);
+        uint256 old = heap[index];
         uint256 node = node_(addressOf(old), stake);
         if (stake < stakeOf(old)) _rise(heap, candidates, index, node);
-        else _sink(heap, candidates, index, node, heap.length);
+        else _sink(heap, candidates, index, node, size);
     }
 
     function remove(
-        uint256[] storage heap,
+        mapping(uint256 => uint256) storage heap,
         mapping(address => Candidate) storage candidates,
-        uint256 index
+        uint256 index,
+        uint256 size
     ) internal {
-        uint256 old = _get(heap, index);
-        uint256 size = heap.length - 1;
-        uint256 last = _get(heap, size);
+        uint256 old = heap[index];
+        size--;
+        uint256 last = heap[size];
         candidates[addressOf(old)].position = 0;
-        heap.pop();
+        delete heap[size];
         if (index == size) return;
         if (stakeOf(last) < stakeOf(old)) _rise(heap, candidates, index, last);
         else _sink(heap, candidates, index, last, size);
@@ -70,25 +73,26 @@ library PoolHeap {
 
     /// Put another in the root's place.
     function replaceRoot(
-        uint256[] storage heap,
+        mapping(uint256 => uint256) storage heap,
         mapping(address => Candidate) storage candidates,
         address who,
-        uint256 stake
+        uint256 stake,
+        uint256 size
     ) internal {
-        candidates[addressOf(_get(heap, 0))].position = 0;
-        _sink(heap, candidates, 0, node_(who, stake), heap.length);
+        candidates[addressOf(heap[0])].position = 0;
+        _sink(heap, candidates, 0, node_(who, stake), size);
     }
 
     /// Towards the root, past all that have more stake.
     function _rise(
-        uint256[] storage heap,
+        mapping(uint256 => uint256) storage heap,
         mapping(address => Candidate) storage candidates,
         uint256 index,
         uint256 node
     ) private {
         while (index > 0) {
             uint256 parent = (index - 1) / ARITY;
-            uint256 above = _get(heap, parent);
+            uint256 above = heap[parent];
             if (stakeOf(above) <= stakeOf(node)) break;
             _place(heap, candidates, index, above);
             index = parent;
@@ -98,7 +102,7 @@ library PoolHeap {
 
     /// Away from the root, past all that have less stake.
     function _sink(
-        uint256[] storage heap,
+        mapping(uint256 => uint256) storage heap,
         mapping(address => Candidate) storage candidates,
         uint256 index,
         uint256 node,
@@ -114,7 +118,7 @@ library PoolHeap {
     }
 
     /// 0 if it has none.
-    function _smallestChild(uint256[] storage heap, uint256 index, uint256 size)
+    function _smallestChild(mapping(uint256 => uint256) storage heap, uint256 index, uint256 size)
         private
         view
         returns (uint256 child, uint256 node)
@@ -122,31 +126,20 @@ library PoolHeap {
         uint256 first = index * ARITY + 1;
         uint256 end = first + ARITY < size ? first + ARITY : size;
         for (uint256 i = first; i < end; i++) {
-            uint256 other = _get(heap, i);
+            uint256 other = heap[i];
             if (child != 0 && stakeOf(other) >= stakeOf(node)) continue;
             (child, node) = (i, other);
         }
     }
 
     function _place(
-        uint256[] storage heap,
+        mapping(uint256 => uint256) storage heap,
         mapping(address => Candidate) storage candidates,
         uint256 index,
         uint256 node
     ) private {
-        assembly {
-            mstore(0, heap.slot)
-            sstore(add(keccak256(0, 32), index), node)
-        }
+        heap[index] = node;
         Candidate storage c = candidates[addressOf(node)];
         if (c.position != index + 1) c.position = uint16(index + 1);
-    }
-
-    /// Callers know that index is within bounds: no read of the length.
-    function _get(uint256[] storage heap, uint256 index) private view returns (uint256 node) {
-        assembly {
-            mstore(0, heap.slot)
-            node := sload(add(keccak256(0, 32), index))
-        }
     }
 }

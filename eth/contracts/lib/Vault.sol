@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 pragma solidity ^0.8.28;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Perc} from "./Perc.sol";
 
 /// All that is bonded to one delegate, in storage.  Worked on as a VaultState in memory.
@@ -8,15 +9,18 @@ struct Vault {
     uint256 stakes;       // stake 96 | pending 96 | pendingRound 32 | slashCount 32
     uint256 parts;        // shares 160 | what slashes took of the factor 96
     uint256 feePerShare;  // scaled by 2^128, never falls
-    mapping(uint256 round => Batch) batches;
+    /// What became of the tokens bonded in a round, when they turned into shares: a Batch.
+    mapping(uint256 round => uint256) batches;
     mapping(uint256 index => uint256) slashes;        // block 40 | epoch 32 | factor 96
     mapping(uint256 epoch => uint256) lastFeePerShare; // of epochs that are over
 }
 
-/// What became of the tokens bonded in one round, when they turned into shares.
+/// Packed in one word, as numbers of 104 significant bits: rate 104 | feePerShare 104 | exponent of
+/// rate 8 | exponent of feePerShare 8 | slashCount 32.
 struct Batch {
-    uint256 rate;         // shares a pending token x slash factor 160 | slashCount then 32
-    uint256 feePerShare;  // then
+    uint256 rate;         // shares a pending token x slash factor, rounded down
+    uint256 feePerShare;  // then, rounded up
+    uint256 slashCount;   // then
 }
 
 struct VaultState {
@@ -77,6 +81,10 @@ library Vaults {
     /// A vault with less is as good as empty: what rounding left in it must set no price and
     /// catch no fees.
     uint256 internal constant DUST = 1e6;
+    /// The word of a batch that is not made yet.  Who bonds first in a round writes it, so that the
+    /// vault's next touch, often reward(), does not pay for a fresh word.
+    uint256 private constant RESERVED = 1 << 208;
+    uint256 private constant MANTISSA = 104;
     uint256 private constant MASK96 = type(uint96).max;
     uint256 private constant MASK32 = type(uint32).max;
 
@@ -109,6 +117,15 @@ library Vaults {
     }
 
     function load(Delegator storage s) internal view returns (Delegation memory d) {
+        d = loadStake(s);
+        uint256 word = s.claims;
+        d.fees = word & MASK96;
+        d.lastClaimRound = word >> 96 & MASK32;
+        d.claimedBond = word >> 128;
+    }
+
+    /// Without the claims: 0 fees.
+    function loadStake(Delegator storage s) internal view returns (Delegation memory d) {
         uint256 word = s.place;
         d.delegate = address(uint160(word));
         d.pendingRound = word >> 160 & MASK32;
@@ -118,19 +135,24 @@ library Vaults {
         d.shares = uint160(word);
         d.pending = word >> 160;
         d.feePerShare = s.feePerShare;
-        word = s.claims;
-        d.fees = word & MASK96;
-        d.lastClaimRound = word >> 96 & MASK32;
-        d.claimedBond = word >> 128;
     }
 
     function save(Delegator storage s, Delegation memory d) internal {
-        Vault storage words;
+        Vault storage words = saveStake(s, d);
+        write(words, 3, d.fees | d.lastClaimRound << 96 | d.claimedBond << 128);
+    }
+
+    /// What loadStake loaded; fees since are added.
+    function saveMore(Delegator storage s, Delegation memory d) internal {
+        saveStake(s, d);
+        if (d.fees != 0) s.claims += d.fees;
+    }
+
+    function saveStake(Delegator storage s, Delegation memory d) private returns (Vault storage words) {
         assembly { words.slot := s.slot }
         write(words, 0, uint160(d.delegate) | d.pendingRound << 160 | d.nextLockId << 192 | d.slashIndex << 224);
         write(words, 1, d.shares | d.pending << 160);
         write(words, 2, d.feePerShare);
-        write(words, 3, d.fees | d.lastClaimRound << 96 | d.claimedBond << 128);
     }
 
     function load(Lock storage s) internal view returns (LockState memory l) {
@@ -151,13 +173,13 @@ library Vaults {
 
     // ---- rounds ----
     /// Turn what was bonded in an earlier round into shares.  Comes before all else that a round
-    /// brings, so that everybody is settled at the same price.  `batch`: what to remember of it,
-    /// with rate 0 if there was nothing to turn.
-    function roll(VaultState memory v, uint256 round) internal pure returns (Batch memory batch) {
-        if (v.pending == 0 || v.pendingRound >= round) return batch;
+    /// brings, so that everybody is settled at the same price.  Returns what to remember of it, 0
+    /// if there was nothing to turn.
+    function roll(VaultState memory v, uint256 round) internal pure returns (uint256 batch) {
+        if (v.pending == 0 || v.pendingRound >= round) return 0;
         bool fresh = v.stake < DUST && v.shares < v.stake * SHARES_PER_TOKEN || v.shares == 0;
         uint256 rate = fresh ? v.factor * SHARES_PER_TOKEN : v.factor * v.shares / v.stake;
-        batch = Batch(rate | v.slashCount << 160, v.feePerShare);
+        batch = pack(Batch(rate, v.feePerShare, v.slashCount));
         v.shares += fresh ? v.pending * SHARES_PER_TOKEN : v.pending * v.shares / v.stake;
         v.stake += v.pending;
         v.pending = 0;
@@ -167,14 +189,38 @@ library Vaults {
     function open(Vault storage s, uint256 round) internal returns (VaultState memory v) {
         v = load(s);
         uint256 pendingRound = v.pendingRound;
-        Batch memory batch = roll(v, round);
-        if (batch.rate != 0) s.batches[pendingRound] = batch;
+        uint256 batch = roll(v, round);
+        if (batch != 0) s.batches[pendingRound] = batch;
+    }
+
+    /// Before the first tokens of a round are put.
+    function reserve(Vault storage s, uint256 round) internal {
+        if (s.batches[round] == 0) s.batches[round] = RESERVED;
+    }
+
+    function pack(Batch memory b) internal pure returns (uint256) {
+        uint256 e = exponent(b.rate);
+        uint256 f = exponent(b.feePerShare);
+        uint256 up = Math.ceilDiv(b.feePerShare, 1 << f);
+        if (up >> MANTISSA != 0) (up, f) = (up >> 1, f + 1);
+        return b.rate >> e | up << 104 | e << 208 | f << 216 | b.slashCount << 224;
+    }
+
+    function unpack(uint256 word) internal pure returns (Batch memory b) {
+        b.rate = uint256(uint104(word)) << uint8(word >> 208);
+        b.feePerShare = uint256(uint104(word >> 104)) << uint8(word >> 216);
+        b.slashCount = word >> 224;
+    }
+
+    /// How many bits of x are beyond those kept.
+    function exponent(uint256 x) private pure returns (uint256) {
+        return less(Math.log2(x) + 1, MANTISSA);
     }
 
     // ---- delegators ----
     /// Bring a delegation up to a rolled vault: fees, pending tokens, slashes.  `last`: what
     /// roll() said, for views, which cannot keep it in storage.
-    function settle(Delegation memory d, Vault storage s, VaultState memory v, Batch memory last, uint256 round)
+    function settle(Delegation memory d, Vault storage s, VaultState memory v, uint256 last, uint256 round)
         internal
         view
     {
@@ -189,12 +235,11 @@ library Vaults {
         }
         d.fees += d.shares * (feePerShare - d.feePerShare) >> 128;
         if (d.pending != 0 && d.pendingRound < round) {
-            Batch memory batch = s.batches[d.pendingRound];
-            if (batch.rate == 0) batch = last;
-            uint256 index = batch.rate >> 160;
-            if (index == d.slashIndex || epochAt(s, index) == epochAt(s, d.slashIndex)) {
-                uint256 got = d.pending * uint160(batch.rate) / factor;
-                d.fees += got * (feePerShare - batch.feePerShare) >> 128;
+            Batch memory batch = unpack(s.batches[d.pendingRound]);
+            if (batch.rate == 0) batch = unpack(last);
+            if (batch.slashCount == d.slashIndex || epochAt(s, batch.slashCount) == epochAt(s, d.slashIndex)) {
+                uint256 got = d.pending * batch.rate / factor;
+                d.fees += got * less(feePerShare, batch.feePerShare) >> 128;
                 d.shares += got;
             }
             d.pending = 0;

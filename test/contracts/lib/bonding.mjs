@@ -25,10 +25,8 @@ export async function start_bonding({ accounts = 10, parameters = {}, round_leng
 		.map(([name, v]) => [name, BigInt(v)]))
 	await kit.chain.fund(kit.sys.JobsManager.target, 10n ** 24n)
 	const share = await kit.token.balanceOf(kit.deployer) / BigInt(accounts + 1)
-	for (const a of kit.accounts) {
-		await kit.give(a, share < 1000000n * LPT ? share : 1000000n * LPT)
-		await run(kit.token.connect(a).approve(kit.bonding, MaxUint256))
-	}
+	for (const a of kit.accounts) await kit.give(a, share < 1000000n * LPT ? share : 1000000n * LPT)
+	await Promise.all(kit.accounts.map(a => run(kit.token.connect(a).approve(kit.bonding, MaxUint256))))
 	await kit.next_round()
 	await kit.keep()
 	return kit

@@ -28,6 +28,13 @@ const min = (a, b) => a < b ? a : b
 const less = (a, b) => a > b ? a - b : 0n
 const part = (amount, perc) => amount * perc / PERC
 
+/* The first 104 bits of a number; rounded down, so a negative one away from 0. */
+function significant(x) {
+	const bits = (x < 0n ? -x : x).toString(2).length
+	const beyond = BigInt(Math.max(0, bits - 104))
+	return x >> beyond << beyond
+}
+
 /* All that is bonded to one delegate. */
 class Vault {
 	stake = 0n
@@ -52,7 +59,8 @@ class Vault {
 		if (!this.pending || this.pending_round >= round) return
 		const fresh = !this.shares || (this.stake < DUST && this.shares < this.stake * SHARES_PER_TOKEN)
 		const shares_for = x => fresh ? x * SHARES_PER_TOKEN : x * this.shares / this.stake
-		this.batches.set(this.pending_round, { rate: shares_for(this.factor), epoch: this.epoch, fee_per_share: this.fee_per_share })
+		const rate = significant(shares_for(this.factor))
+		this.batches.set(this.pending_round, { rate, epoch: this.epoch, fee_per_share: -significant(-this.fee_per_share) })
 		this.shares += shares_for(this.pending)
 		this.stake += this.pending
 		this.pending = 0n
@@ -108,7 +116,7 @@ class Delegation {
 			const batch = vault.batches.get(this.pending_round)
 			if (batch && batch.epoch === then.epoch) {
 				const got = this.pending * batch.rate / then.factor
-				this.fees += got * (fee_per_share - batch.fee_per_share) >> 128n
+				this.fees += got * less(fee_per_share, batch.fee_per_share) >> 128n
 				this.shares += got
 			}
 			this.pending = 0n

@@ -170,7 +170,8 @@ export class World {
 }
 
 export const work_hash = list => abi_hash(['tuple(uint64,bytes32,bytes32)[]'], [list.map(r => [r.sequence, r.dataHash, r.transcodedHash])])
-export const chain_hash = list => list.reduce((h, s) => abi_hash(['bytes32', 'uint256'], [h, s]), toBeHex(0, 32))
+/* The hash of sequences verified, one after the other: 14 bytes. */
+export const chain_hash = list => list.reduce((h, s) => abi_hash(['bytes14', 'uint256'], [h, s]).slice(0, 30), toBeHex(0, 14))
 export const with_high_s = sig => {
 	const b = getBytes(sig)
 	const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n

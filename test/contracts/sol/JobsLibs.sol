@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Election} from "../../../eth/contracts/lib/Election.sol";
 import {Failures} from "../../../eth/contracts/lib/Failures.sol";
+import {MultiProof} from "../../../eth/contracts/lib/MultiProof.sol";
 import {Ranges} from "../../../eth/contracts/lib/Ranges.sol";
 import {Typed} from "../../../eth/contracts/lib/Typed.sol";
 
@@ -110,5 +111,17 @@ contract JobsLibs {
 
     function signer(bytes32 digest, bytes calldata sig) external pure returns (address) {
         return Typed.signer(digest, sig);
+    }
+
+    function multiProof(
+        bytes32[] calldata leaves,
+        bytes32[] calldata proof,
+        uint256[] calldata flagBits,
+        uint256 flagCount,
+        bytes32 root
+    ) external pure returns (bool) {
+        bytes32[] memory queue = new bytes32[](leaves.length + flagCount);
+        for (uint256 i; i < leaves.length; i++) queue[i] = leaves[i];
+        return MultiProof.verify(queue, leaves.length, proof, flagBits, flagCount, root);
     }
 }

@@ -17,6 +17,7 @@ contract MockBonding is Manager {
     mapping(address transcoder => Candidate) public candidates;
     mapping(bytes32 commitment => uint256 blockNumber) public findings;
     uint256 public slashablePeriod;
+    mapping(address delegator => address) public delegateOf;
     uint256 public finderFee;
     bool public refuses;
 
@@ -49,6 +50,10 @@ contract MockBonding is Manager {
 
     function getTotalBonded() external pure returns (uint256) {
         return 0;
+    }
+
+    function hasStake(address transcoder) external view returns (bool) {
+        return candidates[transcoder].stake != 0;
     }
 
     function eligibleStake(address transcoder, uint256, uint256 blockNumber, uint256 maxPrice)
