@@ -106,15 +106,19 @@ abstract contract Stakers is Actors {
 
     /// As the JobsManager brings them.  Who gets them gets no more than there are.
     function fees(uint256 a, uint256 amount) public {
-        uint256 before;
-        for (uint256 i; i < ACTORS; i++) before += ethOf(actors[i]);
+        uint256 before = allEth();
         amount = amountOf(amount, 1e18);
         uint256 round = rounds.currentRound();
         vm.deal(address(jobs), address(jobs).balance + amount);
         bytes memory data = abi.encodeCall(bonding.updateTranscoderWithFees, (pickDelegate(a), amount, round));
         (bool ok,) = actWith(address(jobs), address(bonding), amount, data);
         require(ok, "fees are never refused");
-        for (uint256 i; i < ACTORS; i++) before -= ethOf(actors[i]) < before ? ethOf(actors[i]) : before;
+        // Each delegation rounds down: by new fees that may be made good.
+        require(allEth() <= before + amount + ACTORS, "more than the fees");
+    }
+
+    function allEth() private view returns (uint256 sum) {
+        for (uint256 i; i < ACTORS; i++) sum += ethOf(actors[i]);
     }
 
     /// As the JobsManager does.  The finder gains at most its fee.
