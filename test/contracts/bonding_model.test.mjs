@@ -236,12 +236,18 @@ class Walk {
 		})
 	}
 
+	/* When so little is left that a new epoch begins, all is gone. */
+	on_slash(a, perc) {
+		const { epoch } = this.m.vault(key(a))
+		return () => this.shadow.slash(key(a), this.m.vault(key(a)).epoch === epoch ? perc : 1000000n)
+	}
+
 	slash() {
 		const a = this.delegate()
 		const finder = this.chance(0.5) ? this.account() : null
 		const perc = this.one([0n, 1n, 30000n, 50000n, 100000n, 500000n, 999999n, 1000000n, 12345n])
 		return this.both('slashTranscoder', () => this.m.slash(key(a), finder && key(finder), perc, 50000n),
-			() => this.as(this.kit.jobs).slashTranscoder(a, finder ?? ZeroAddress, perc, 50000n), () => this.shadow.slash(key(a), perc))
+			() => this.as(this.kit.jobs).slashTranscoder(a, finder ?? ZeroAddress, perc, 50000n), this.on_slash(a, perc))
 	}
 
 	missed() {
@@ -252,7 +258,7 @@ class Walk {
 		const n = Number(this.kit.parameters.missedRewardRounds)
 		const rounds = open.length >= n && this.chance(0.9) ? open.slice(0, n) : Array.from({ length: n }, (_, i) => this.m.round - BigInt(n - i))
 		return this.both('missedRewardSlash', () => this.m.missed_reward_slash(key(finder), key(a), rounds, false),
-			() => this.as(finder).missedRewardSlash(a, rounds, ZeroHash), () => this.shadow.slash(key(a), this.kit.parameters.missedRewardSlashAmount))
+			() => this.as(finder).missedRewardSlash(a, rounds, ZeroHash), this.on_slash(a, this.kit.parameters.missedRewardSlashAmount))
 	}
 
 	async next_round() {
