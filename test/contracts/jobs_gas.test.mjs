@@ -5,7 +5,7 @@ import { run } from './lib/kit.mjs'
 import { ETH, World } from './lib/jobs.mjs'
 
 let w
-before(async () => { w = await World.start({ anvil: ['--prune-history'] }) })
+before(async () => { w = await World.start() })
 after(() => w.kit.stop())
 beforeEach(() => w.kit.reset())
 

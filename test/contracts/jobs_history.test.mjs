@@ -8,7 +8,7 @@ import { ETH, STATUS, VOID, World, pack } from './lib/jobs.mjs'
 const ZERO = toBeHex(0, 32)
 let w, jobs, unsealed, verified, sealed_one, job, e
 before(async () => {
-	w = await World.start({ parameters: { claimPeriod: 20000 }, anvil: ['--prune-history'] })
+	w = await World.start({ parameters: { claimPeriod: 20000 } })
 	jobs = w.jobs
 	unsealed = await w.claim(await w.job())
 	verified = await w.claim(await w.job())
