@@ -10,6 +10,8 @@ import { BaseWallet, FetchRequest, JsonRpcProvider, Network, SigningKey, Transac
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 const binary = join(root, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil')
 export const CHAIN_ID = 31337
+/* EIP-2935: the contract that answers hashes of the last 8191 blocks. */
+export const HISTORY = '0x0000F90827F1C53a10cb7A02335B175320002935'
 /* EIP-7825: no transaction on the real network may have more. */
 export const GAS_MAX = 16777216
 
@@ -54,8 +56,7 @@ class Impostor extends BaseWallet {
 	connect() { return this }
 }
 
-/* A transaction's receipt comes with the answer to its sending: asked for later, it is there
- * already.  (ethers, told that there is none yet, waits for one more block: for ever, when this
+/* A transaction is mined when its sending is over: asked for later, its receipt is there already.  (ethers, told that there is none yet, waits for one more block: for ever, when this
  * block was mined meanwhile.) */
 class Provider extends JsonRpcProvider {
 	#receipts = new Map()
@@ -77,21 +78,29 @@ class Provider extends JsonRpcProvider {
 	}
 
 	async send_and_mine(call) {
-		const receipt = await super.send('eth_sendTransactionSync', [call])
-		this.#receipts.set(receipt.transactionHash, receipt)
-		return receipt
+		const hash = await super.send('eth_sendTransaction', [call])
+		for (const until = Date.now() + 60000; Date.now() < until; await sleep(1)) {
+			const receipt = await super.send('eth_getTransactionReceipt', [hash])
+			if (!receipt) continue
+			this.#receipts.set(hash, receipt)
+			return hash
+		}
+		throw new Error(`${hash} was not mined in 60 s`)
 	}
 }
 
 export class Chain {
 	#accounts = new Map()
+	#last = Promise.resolve()	// the sending before the next one
 
 	constructor(pid, url) {
 		const network = Network.from(CHAIN_ID)
 		this.pid = pid
 		this.url = url
+		const request = new FetchRequest(url)
+		request.timeout = 60000		// ms: an answer that never comes is a failure, not a hang
 		// No cache and no batches: both answer late, one of them with what was true before.
-		this.provider = new Provider(new FetchRequest(url), network,
+		this.provider = new Provider(request, network,
 			{ staticNetwork: network, cacheTimeout: -1, batchMaxCount: 1, pollingInterval: 50 })
 	}
 
@@ -126,8 +135,15 @@ export class Chain {
 	async time() { return (await this.provider.getBlock('latest')).timestamp }
 
 	/* Sends what would not revert, in a block of its own.  What would is refused before it
-	 * makes a block: throws Reverted.  gasLimit 16,777,216 unless told. */
-	async send_from(from, tx) {
+	 * makes a block: throws Reverted.  gasLimit 16,777,216 unless told.  One at a time, in the
+	 * order of the calls: two at once may get one nonce, and one of them is never mined. */
+	send_from(from, tx) {
+		const sending = this.#last.then(() => this.#send_now(from, tx))
+		this.#last = sending.catch(() => {})
+		return sending
+	}
+
+	async #send_now(from, tx) {
 		const call = {
 			from,
 			to: tx.to ? await tx.to : null,
@@ -140,7 +156,7 @@ export class Chain {
 		await this.rpc('eth_call', call, 'pending')
 		// Of no interest but to who computes a new contract's address from it.
 		const nonce = call.to ? 0 : Number(await this.rpc('eth_getTransactionCount', from, 'latest'))
-		const { transactionHash: hash } = await this.provider.send_and_mine(call)
+		const hash = await this.provider.send_and_mine(call)
 		return new TransactionResponse({
 			hash, from, to: call.to, data: call.data, value: BigInt(call.value), gasLimit: BigInt(call.gas),
 			gasPrice: 0n, chainId: BigInt(CHAIN_ID), type: 0, nonce, index: 0,
@@ -148,8 +164,18 @@ export class Chain {
 		}, this.provider)
 	}
 
-	/* n blocks, `seconds` apart. */
-	mine(n = 1, seconds = 1) { return this.rpc('anvil_mine', toQuantity(n), toQuantity(seconds)) }
+	/* n blocks, `seconds` apart.  Of more than 300 only the last 300 get into the history of
+	 * hashes (EIP-2935): Anvil needs seconds for each hundred blocks that are in it. */
+	async mine(n = 1, seconds = 1) {
+		const fast = Number(n) - 300
+		if (fast > 0) {
+			const code = await this.rpc('eth_getCode', HISTORY, 'latest')
+			await this.rpc('anvil_setCode', HISTORY, '0x')
+			await this.rpc('anvil_mine', toQuantity(fast), toQuantity(seconds))
+			await this.rpc('anvil_setCode', HISTORY, code)
+		}
+		await this.rpc('anvil_mine', toQuantity(Math.min(Number(n), 300)), toQuantity(seconds))
+	}
 
 	/* Mines so that the next transaction is in block n. */
 	async next_is(n) {
