@@ -19,6 +19,8 @@ before(async () => {
 	job = await w.job({ blocks: 20000 })
 	e = await w.election(job)
 	await expect_revert(jobs.voidUnsealed(unsealed.ref), jobs, 'TooEarly', [BigInt(unsealed.block + 1 + 8192)])
+	// Into the history with the seed, before a long way (see mine()).
+	await w.chain.mine(2)
 	// verify and slash in 70 blocks: in the next block refuters still have the seed that long
 	await w.chain.next_is(job.block + 1 + 8191 - 70)
 })

@@ -366,7 +366,7 @@ export class BondingModel {
 		const v = d.delegate === NOBODY ? null : this.vault(d.delegate)
 		v?.roll(this.round)
 		if (v) d.settle(v, this.round)
-		if (v) d.last_claim_round = this.round
+		d.last_claim_round = this.round
 		return [d, v]
 	}
 
