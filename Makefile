@@ -20,8 +20,9 @@ LP_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LIBS = $(shell pkg-config --libs $(PKGS) $(AV_PKGS) 2>/dev/null) -lpthread -lm
 
 # Each folder is one archive; what it may use stands to its right.
-ROOMS := base media/wire media/av protocol node/http node/peer node/work node/farm node/ingest node/bench node
+ROOMS := base eth media/wire media/av protocol node/http node/peer node/work node/farm node/ingest node/bench node
 libs_base := base
+libs_eth := eth base
 libs_media/wire := media/wire base
 libs_media/av := media/av media/wire base
 libs_protocol := protocol proto base
@@ -31,7 +32,7 @@ libs_node/peer := node/peer protocol proto base
 libs_node/work := node/work media/av media/wire protocol proto base
 libs_node/farm := node/farm node/peer node/work media/av media/wire protocol proto base
 libs_node/bench := node/bench node/work media/av media/wire protocol proto base
-libs_node := node node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
+libs_node := node eth node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
 
 archive = $(BUILD)/lib$(subst /,-,$(1)).a
 archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))

@@ -101,6 +101,11 @@ struct eth_addr sig_key_addr(const struct sig_key *k)
 	return k->addr;
 }
 
+void sig_key_export(const struct sig_key *k, uint8_t secret[32])
+{
+	memcpy(secret, k->secret, sizeof(k->secret));
+}
+
 /* ---- the key file ---- */
 
 static ssize_t read_some(int fd, char *to, size_t cap)

@@ -26,6 +26,9 @@ struct sig_key *sig_key_new(const uint8_t secret[32], struct err *err);
 struct sig_key *sig_key_generate(void);
 void sig_key_free(struct sig_key *k);
 struct eth_addr sig_key_addr(const struct sig_key *k);
+/* The secret itself, for a keystore to encrypt and for nothing else: into locked memory
+ * (secret_alloc), wiped after use. */
+void sig_key_export(const struct sig_key *k, uint8_t secret[32]);
 
 /*
  * The node's own off-chain key: 64 hex digits in file dir/name (mode 0600, made

@@ -291,6 +291,10 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         return candidates[transcoder_].registered;
     }
 
+    function hasStake(address transcoder_) external view returns (bool) {
+        return vaults[transcoder_].load().before >= parameters.minTranscoderStake;
+    }
+
     function totalActiveStakeAt(uint256 round) external view returns (uint256) {
         return _activeStakeAt(round);
     }

@@ -197,6 +197,8 @@ contract JobsManager is JobsBase, Proxy {
         if (p.relinquished) revert IJobsManager.Relinquished(jobId, msg.sender);
         if (p.refuted) revert IJobsManager.NotEligible(jobId, msg.sender);
         if (p.claims == 0) p.rank = uint8(join(jobId, head, ranges, seed, fallback_));
+        // A job may outlast the time for which stake that left it can be slashed.
+        if (!bondingManager.hasStake(msg.sender)) revert IJobsManager.StakeGone(msg.sender);
         (uint256 segments, uint256 next) = ranges.check(p.nextSequence);
         if (segments > MAX_SEGMENTS) revert IJobsManager.InvalidRanges(ranges.length);
         uint256 fees = reserve(state, segments);

@@ -242,6 +242,15 @@ test('claims that may not be are refused', async () => {
 	await refused(me.claimWork(job.id, one, ZERO, e.seed, '0x'), 'JobOver', [job.id, BigInt(job.endBlock + 100)])
 })
 
+test('who has no stake any more claims no more', async () => {
+	const claim = await w.claim(await w.job())
+
+	await w.stake(claim.by, 0n)
+	await refused(as(claim.by).claimWork(claim.ref.jobId, pack([[4, 1]]), ZERO, ZERO, '0x'), 'StakeGone', [claim.by])
+	await w.stake(claim.by, 1n)
+	await run(as(claim.by).claimWork(claim.ref.jobId, pack([[4, 1]]), ZERO, ZERO, '0x'))
+})
+
 test('in the block after its job nobody can claim: there is no seed yet', async () => {
 	const job = await w.job()
 	await refused(as(w.transcoders[0]).claimWork(job.id, pack([[0, 1]]), ZERO, ZERO, '0x'), 'BlockHashUnavailable', [BigInt(job.block + 1)])

@@ -134,6 +134,8 @@ interface IBondingActions is IBondingTypes {
     /// To whom it is bonded now, pending or not; 0 for nobody.
     function delegateOf(address delegator) external view returns (address);
     function isRegisteredTranscoder(address transcoder) external view returns (bool);
+    /// At least minTranscoderStake is bonded to it now, pending or not: a misdeed has a price.
+    function hasStake(address transcoder) external view returns (bool);
     /// Of a past or the current round; a round never initialised has that of the last one before.
     function totalActiveStakeAt(uint256 round) external view returns (uint256);
     function getTotalBonded() external view returns (uint256);

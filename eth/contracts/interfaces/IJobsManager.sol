@@ -112,6 +112,8 @@ interface IJobsManager {
     error Relinquished(uint256 jobId, address transcoder);
     error NotTranscoder(uint256 jobId, address sender);
     error NotEligible(uint256 jobId, address transcoder);
+    /// It was elected for stake that it has no more.
+    error StakeGone(address transcoder);
     error ElectionSeedMismatch(bytes32 expected, bytes32 actual);
     /// Sealing the seed (RoundsManager.seal) must come first.
     error SeedNotSealed(uint256 blockNumber);
@@ -159,6 +161,7 @@ interface IJobsManager {
     /// ranges: packed (uint64 start, uint32 length) of 12 bytes each, ascending and disjoint.
     /// fallback_: empty for rank 0, else rank (1 byte), fromSequence (8), signature (65).  It and
     /// seed are read in the first claim of a transcoder on a job, whose rank holds for all later ones.
+    /// The claimant must still have minTranscoderStake: claim first, then unbond.
     function claimWork(uint256 jobId, bytes calldata ranges, bytes32 root, bytes32 seed, bytes calldata fallback_) external returns (uint256 claimId);
     /// By the claim's transcoder.  1 to 64 segments, ascending.  `answers`: see IVerifier.settle.
     function verifyWithVerdicts(ClaimRef calldata ref, VerifySegment[] calldata segments, VerifyProof calldata proof, bytes calldata answers) external;

@@ -171,11 +171,12 @@ export class Kit {
 		for (let i = 0; i < n; i++) await this.next_round(by)
 	}
 
-	/* The current round is initialised when this returns: the next one if it has no block yet. */
+	/* The round of the next transaction is initialised when this returns. */
 	async ensure_round(by = this.deployer) {
 		const rounds = this.sys.RoundsManager
-		if (await rounds.currentRoundInitialized()) return
-		const start = Number(await rounds.currentRoundStartBlock())
+		const pending = { blockTag: 'pending' }
+		if (await rounds.currentRoundInitialized(pending)) return
+		const start = Number(await rounds.currentRoundStartBlock(pending))
 		if (await this.chain.block() < start) await this.chain.next_is(start + 1)
 		await run(rounds.connect(by).initializeRound())
 	}

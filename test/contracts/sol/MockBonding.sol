@@ -52,6 +52,10 @@ contract MockBonding is Manager {
         return 0;
     }
 
+    function hasStake(address transcoder) external view returns (bool) {
+        return candidates[transcoder].stake != 0;
+    }
+
     function eligibleStake(address transcoder, uint256, uint256 blockNumber, uint256 maxPrice)
         public
         view
