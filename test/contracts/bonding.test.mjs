@@ -404,9 +404,11 @@ describe('the pool', () => {
 		await settled()
 		await run(as(w).unbond(49n * LPT + 1n))
 		assert.equal(await b.getWaitingListSize(), 0n)
+		assert.equal(await b.hasStake(w), false)
 		await refuses(b.promote(w), 'StakeTooSmall', [LPT - 1n, LPT])
 		await run(as(w).bond(1, w))
 		assert.equal(await b.getWaitingListSize(), 1n)
+		assert.equal(await b.hasStake(w), true)
 	})
 
 	test('one of the waiting is drawn by the hash', async () => {
