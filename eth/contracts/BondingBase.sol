@@ -85,15 +85,24 @@ abstract contract BondingBase is Manager, IBondingTypes {
         if (!initialized) revert RoundNotInitialized(round);
     }
 
-    function _entryAt(address who, uint256 round) internal view returns (Entry memory) {
-        (, uint256 word) = Records.find(records[who], candidates[who].records, round);
-        return Records.unpack(word);
+    /// Up to the next round; of that, what is known so far.
+    function _entryAt(address who, uint256 round) internal view returns (Entry memory e) {
+        Candidate storage c = candidates[who];
+        (, uint256 word) = Records.find(records[who], c.records, round);
+        e = Records.unpack(word);
+        uint256 later = c.laterRound;
+        if (later == 0 || later > round) return e;
+        (e.fromRound, e.rewardCut, e.feeShare) = (uint32(later), c.laterRewardCut, c.laterFeeShare);
     }
 
-    /// What will be in force next round, as far as is known.
-    function _lastEntry(address who) internal view returns (Entry memory) {
-        uint256 count = candidates[who].records;
-        return Records.unpack(count == 0 ? 0 : records[who][count - 1]);
+    /// What will be in force next round, to be changed and put on record.  Rates that waited and
+    /// whose round has come go on record here: no record is older than what waits.
+    function _nextEntry(address who, uint256 round) internal returns (Entry memory e) {
+        e = _entryAt(who, round + 1);
+        Candidate storage c = candidates[who];
+        if (e.fromRound == 0 || e.fromRound != c.laterRound) return e;
+        records[who][c.records++] = Records.pack(e);
+        c.laterRound = 0;
     }
 
     function _record(address who, Entry memory e, uint256 fromRound) internal {
@@ -102,6 +111,15 @@ abstract contract BondingBase is Manager, IBondingTypes {
         Candidate storage c = candidates[who];
         uint256 count = Records.put(records[who], c.records, last, Records.pack(e));
         if (count != c.records) c.records = uint32(count);
+    }
+
+    /// Of a transcoder's own will: with what is known of the round after.
+    function _update(address who, Entry memory e, uint256 round) internal {
+        _record(who, e, round + 1);
+        emit TranscoderUpdate(who, e.rewardCut, e.feeShare, e.price, round + 1);
+        Candidate storage c = candidates[who];
+        uint256 later = c.laterRound;
+        if (later != 0) emit TranscoderUpdate(who, c.laterRewardCut, c.laterFeeShare, e.price, later);
     }
 
     function _isActive(address who, Entry memory e, uint256 round) internal view returns (bool) {

@@ -8,6 +8,7 @@ import {IController} from "./interfaces/IController.sol";
 import {IJobsManager} from "./interfaces/IJobsManager.sol";
 import {IRoundsManager} from "./interfaces/IRoundsManager.sol";
 import {Perc} from "./lib/Perc.sol";
+import {Records} from "./lib/Records.sol";
 import {Candidate} from "./lib/PoolHeap.sol";
 import {Delegation, LockState, Vault, VaultState, Vaults} from "./lib/Vault.sol";
 
@@ -31,13 +32,12 @@ contract BondingExtension is BondingBase, IBondingRest {
         // Another candidate: whoever cannot be chosen offers no price.
         Candidate storage c = candidates[matched];
         if (matched == msg.sender || c.position == 0 && c.waiting == 0) revert NotRegistered(matched);
-        Entry memory e = _lastEntry(msg.sender);
-        uint256 floor = _lastEntry(matched).price;
+        Entry memory e = _nextEntry(msg.sender, round);
+        uint256 floor = _entryAt(matched, round + 1).price;
         if (pricePerSegment >= e.price) revert PriceNotLower(pricePerSegment, e.price);
         if (pricePerSegment < floor) revert PriceBelowMatched(pricePerSegment, floor);
         e.price = uint64(pricePerSegment);
-        _record(msg.sender, e, round + 1);
-        emit TranscoderUpdate(msg.sender, e.rewardCut, e.feeShare, pricePerSegment, round + 1);
+        _update(msg.sender, e, round);
     }
 
     function transcodeAvailability(bool available) external {
@@ -134,6 +134,32 @@ contract BondingExtension is BondingBase, IBondingRest {
     }
 
     // ---- rounds ----
+    function setCurrentRoundTotalActiveStake(bytes32 drawHash) external {
+        if (msg.sender != address(roundsManager)) revert OnlyRoundsManager(msg.sender);
+        uint256 round = roundsManager.currentRound();
+        uint256 total = totals.next;
+        uint256 n = waiting.length;
+        if (drawHash != 0 && n != 0) {
+            address who = waiting[uint256(drawHash) % n];
+            uint256 stake = _entryAt(who, round).stake;
+            // Less only if the minimum was raised since: then there is no draw.
+            if (stake >= parameters.minTranscoderStake) {
+                drawn[round] = who;
+                total += stake;
+                emit TranscoderDrawn(who, round);
+            }
+        }
+        totals.rounds = uint32(Records.put(started, totals.rounds, 0, uint32(round) | total << 32));
+    }
+
+    function totalActiveStakeAt(uint256 round) external view returns (uint256) {
+        return _activeStakeAt(round);
+    }
+
+    function getTotalBonded() external view returns (uint256) {
+        return totals.bonded;
+    }
+
     function isActiveTranscoder(address transcoder) public view returns (bool) {
         uint256 round = roundsManager.currentRound();
         return _isActive(transcoder, _entryAt(transcoder, round), round);
@@ -152,6 +178,10 @@ contract BondingExtension is BondingBase, IBondingRest {
     }
 
     // ---- candidates ----
+    function isRegisteredTranscoder(address transcoder_) external view returns (bool) {
+        return candidates[transcoder_].registered;
+    }
+
     function transcoderStatus(address transcoder) external view returns (TranscoderStatus) {
         return candidates[transcoder].registered ? TranscoderStatus.Registered : TranscoderStatus.NotRegistered;
     }
@@ -197,7 +227,8 @@ contract BondingExtension is BondingBase, IBondingRest {
 
     function getTranscoderInfo(address transcoder) public view returns (TranscoderInfo memory info) {
         Candidate storage c = candidates[transcoder];
-        Entry memory e = _lastEntry(transcoder);
+        uint256 round = roundsManager.currentRound();
+        Entry memory e = _entryAt(transcoder, round + 1);
         (Delegation memory d, VaultState memory v) = _settled(transcoder);
         info.transcoder = transcoder;
         info.stake = uint96(transcoderTotalStake(transcoder));
@@ -211,7 +242,10 @@ contract BondingExtension is BondingBase, IBondingRest {
         info.activeSince = c.activeSince;
         info.missedRewards = c.missedRewards;
         info.slashes = uint32(vaults[transcoder].load().slashCount);
-        info.work = _decayed(works[transcoder], roundsManager.currentRound());
+        info.work = _decayed(works[transcoder], round);
+        if (c.laterRound <= round + 1) return info;
+        (info.laterRound, info.laterRewardCut, info.laterFeeShare) =
+            (c.laterRound, c.laterRewardCut, c.laterFeeShare);
     }
 
     function getTranscoders(uint256 offset, uint256 limit)
@@ -281,6 +315,14 @@ contract BondingExtension is BondingBase, IBondingRest {
 
     function competitivenessFloor() external view returns (uint256) {
         return parameters.competitivenessFloor;
+    }
+
+    function slashablePeriod() external view returns (uint256) {
+        return parameters.slashablePeriod;
+    }
+
+    function finderFee() external view returns (uint256) {
+        return parameters.finderFee;
     }
 
     function setUnbondingPeriod(uint64 rounds) external onlyControllerOwner {

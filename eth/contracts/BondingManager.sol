@@ -25,6 +25,9 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
     using SafeCast for uint256;
     using Checkpoints for Checkpoints.Trace208;
 
+    /// Rounds in which a transcoder that comes back gets no new grace.
+    uint256 private constant REENTRY = 30;
+
     IMinter public immutable minter;
     ILivepeerToken public immutable token;
     address public immutable treasury;
@@ -168,12 +171,10 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         _checkRate("feeShare", feeShare, Perc.ONE);
         _checkRate("pricePerSegment", pricePerSegment, type(uint64).max);
         if (candidates[msg.sender].records == 0) roster.push(msg.sender);
-        Entry memory e = _lastEntry(msg.sender);
-        e.rewardCut = uint24(rewardCut);
-        e.feeShare = uint24(feeShare);
+        Entry memory e = _nextEntry(msg.sender, round);
         e.price = uint64(pricePerSegment);
-        _record(msg.sender, e, round + 1);
-        emit TranscoderUpdate(msg.sender, rewardCut, feeShare, pricePerSegment, round + 1);
+        _setRates(e, rewardCut, feeShare, round);
+        _update(msg.sender, e, round);
         if (!candidates[msg.sender].registered) _register(msg.sender, round);
     }
 
@@ -248,24 +249,6 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         emit FeesReceived(transcoder_, fees, shared, round);
     }
 
-    function setCurrentRoundTotalActiveStake(bytes32 drawHash) external {
-        if (msg.sender != address(roundsManager)) revert OnlyRoundsManager(msg.sender);
-        uint256 round = roundsManager.currentRound();
-        uint256 total = totals.next;
-        uint256 n = waiting.length;
-        if (drawHash != 0 && n != 0) {
-            address who = waiting[uint256(drawHash) % n];
-            uint256 stake = _lastEntry(who).stake;
-            // Less only if the minimum was raised since: then there is no draw.
-            if (stake >= parameters.minTranscoderStake) {
-                drawn[round] = who;
-                total += stake;
-                emit TranscoderDrawn(who, round);
-            }
-        }
-        totals.rounds = uint32(Records.put(started, totals.rounds, 0, uint32(round) | total << 32));
-    }
-
     // ---- views ----
     function entryAt(address transcoder_, uint256 round) external view returns (Entry memory) {
         return _entryAt(transcoder_, round);
@@ -287,28 +270,8 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         return address(uint160(delegators[delegator].place));
     }
 
-    function isRegisteredTranscoder(address transcoder_) external view returns (bool) {
-        return candidates[transcoder_].registered;
-    }
-
     function hasStake(address transcoder_) external view returns (bool) {
         return vaults[transcoder_].load().before >= parameters.minTranscoderStake;
-    }
-
-    function totalActiveStakeAt(uint256 round) external view returns (uint256) {
-        return _activeStakeAt(round);
-    }
-
-    function getTotalBonded() external view returns (uint256) {
-        return totals.bonded;
-    }
-
-    function slashablePeriod() external view returns (uint256) {
-        return parameters.slashablePeriod;
-    }
-
-    function finderFee() external view returns (uint256) {
-        return parameters.finderFee;
     }
 
     fallback() external {
@@ -449,6 +412,20 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
     }
 
     // ---- candidates ----
+    /// What gets worse for delegators is shown to them for a whole round before it holds: else good
+    /// rates would draw them early in a round and be taken back before its lock period.
+    function _setRates(Entry memory e, uint256 rewardCut, uint256 feeShare, uint256 round) private {
+        Candidate storage c = candidates[msg.sender];
+        bool worse = rewardCut > e.rewardCut || feeShare < e.feeShare;
+        if (worse && c.records != 0) {
+            c.laterRound = uint32(round + 2);
+            (c.laterRewardCut, c.laterFeeShare) = (uint24(rewardCut), uint24(feeShare));
+            return;
+        }
+        if (c.laterRound != 0) c.laterRound = 0;
+        (e.rewardCut, e.feeShare) = (uint24(rewardCut), uint24(feeShare));
+    }
+
     function _register(address who, uint256 round) private {
         (Delegation memory d, VaultState memory v) = _settle(who, round);
         if (d.delegate != who || d.pending + d.worth(v) == 0) revert NotBonded(who);
@@ -472,7 +449,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
             emit TranscoderDeactivated(who, round + 1);
         }
         _leaveWaiting(c);
-        Entry memory e = _lastEntry(who);
+        Entry memory e = _nextEntry(who, round);
         e.inPool = false;
         _record(who, e, round + 1);
         emit TranscoderResigned(who, round + 1);
@@ -516,8 +493,11 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
             _evicted(address(uint160(root)), root >> 160, round);
         }
         totals.next = next.toUint96();
-        // Back within the round it left in: its stay goes on.
-        if (!_entryAt(who, round).inPool) c.activeSince = uint32(round + 1);
+        // Its work of then still counts when it is back soon: no grace for leaving and coming back.
+        uint256 since = c.activeSince;
+        if (since == 0 || round + 1 >= since + REENTRY && !_entryAt(who, round).inPool) {
+            c.activeSince = uint32(round + 1);
+        }
         _recordStake(who, stake, true, round);
         emit TranscoderActivated(who, round + 1);
     }
@@ -544,7 +524,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
     }
 
     function _recordStake(address who, uint256 stake, bool inPool, uint256 round) private {
-        Entry memory e = _lastEntry(who);
+        Entry memory e = _nextEntry(who, round);
         e.stake = stake.toUint96();
         e.inPool = inPool;
         _record(who, e, round + 1);

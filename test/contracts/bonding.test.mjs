@@ -301,9 +301,9 @@ describe('transcoder', () => {
 		assert.equal(await b.isActiveTranscoderAt(t, r), false)
 		assert.deepEqual([...await b.entryAt(t, r)], [0n, 0n, 0n, 0n, 0n, false])
 		await kit.next_round()
-		await run(as(t).transcoder(0, 0, 8))
+		await run(as(t).transcoder(50000, 300000, 8))
 		assert.deepEqual([...await b.entryAt(t, r + 1n)], [r + 1n, 10n * LPT, 7n, 100000n, 200000n, true])
-		assert.deepEqual([...await b.entryAt(t, r + 2n)], [r + 2n, 10n * LPT, 8n, 0n, 0n, true])
+		assert.deepEqual([...await b.entryAt(t, r + 2n)], [r + 2n, 10n * LPT, 8n, 50000n, 300000n, true])
 		assert.equal(await b.transcoderStatus(d), 0n)
 	})
 
@@ -518,7 +518,8 @@ describe('fees', () => {
 		const receipt = await pay_fees(kit, t, 1000n)
 		expect_event(receipt, b, 'FeesReceived', [t, 1000n, 500n, r])
 		assert.deepEqual(await Promise.all([t, d, e].map(fees)), [599n, 99n, 299n])
-		await kit.next_round()
+		// A feeShare that is lower holds a round later.
+		await kit.next_rounds(2)
 		// A late job of that round: its rates then.
 		await pay_fees(kit, t, 1000n, r)
 		assert.deepEqual(await Promise.all([t, d, e].map(fees)), [1199n, 199n, 599n])

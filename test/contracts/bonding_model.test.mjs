@@ -191,14 +191,14 @@ class Walk {
 
 	transcoder() {
 		const idle = this.accounts.filter(a => this.m.delegation(key(a)).delegate === key(a) && !this.m.is_registered(key(a)))
-		const a = idle.length && this.chance(0.7) ? this.one(idle) : this.account()
+		const a = idle.length && this.chance(0.5) ? this.one(idle) : this.delegate()
 		const rates = [this.below(11) * 100000, this.below(11) * 100000, this.below(1000)].map(BigInt)
 		return this.both('transcoder', () => this.m.transcoder(key(a), ...rates), () => this.as(a).transcoder(...rates))
 	}
 
 	lower_price() {
 		const [a, matched] = [this.delegate(), this.delegate()]
-		const price = this.m.candidate(key(this.chance(0.5) ? matched : a)).records.last.price + BigInt(this.below(3)) - 1n
+		const price = this.m.next_entry(key(this.chance(0.5) ? matched : a)).price + BigInt(this.below(3)) - 1n
 		if (price < 0n) return false
 		return this.both('lowerPrice', () => this.m.lower_price(key(a), price, key(matched)), () => this.as(a).lowerPrice(price, matched))
 	}

@@ -40,8 +40,6 @@ export class Minter {
 }
 
 const TREASURY = 'treasury'
-const lesser = (a, b) => a < b ? a : b
-const greater = (a, b) => a > b ? a : b
 
 // The contracts' names of what the simulation may set.
 const model_params = p => ({
@@ -63,7 +61,6 @@ export class Bonding {
 		this.liquid = new Map()		// LPT outside the contracts
 		this.common_pool = 0n
 		this.entries = new Map()	// round -> who -> entry, those active
-		this.later = new Map()		// rates that wait: see transcoder()
 	}
 
 	get round() { return Number(this.model.round) }
@@ -101,7 +98,6 @@ export class Bonding {
 		const active = drawn === null ? model.pool.nodes : [...model.pool.nodes, { who: drawn }]
 		this.entries.set(this.round, new Map(active.map(({ who }) => [who, model.entry(who, round)])))
 		this.entries.delete(this.round - this.params.entries_kept)
-		for (const [who, rates] of this.later) if (rates.round <= this.round) this.ripen(who, rates)
 	}
 
 	entry(who, round = this.round) {
@@ -172,33 +168,11 @@ export class Bonding {
 
 	// Those of the next round.
 	rates(who) {
-		const { reward_cut, fee_share, price } = this.model.candidate(who).records.last
+		const { reward_cut, fee_share, price } = this.model.next_entry(who)
 		return { cut: reward_cut, share: fee_share, price }
 	}
 
-	// Two rules that are not in docs/contracts.md.  'worse_later': what a call makes worse for
-	// delegators waits a round more.  'rate_step': it gets worse by so much a round at the most.
-	transcoder(who, cut, share, price) {
-		const rates = this.is_registered(who) ? this.limited(who, { cut, share, price }) : { cut, share, price }
-		const before = this.rates(who)
-		const worse = this.is_registered(who) && (rates.cut > before.cut || rates.share < before.share)
-		this.later.delete(who)
-		if (this.params.worse_later && worse) this.later.set(who, { ...rates, round: this.round + 1 })
-		else this.model.transcoder(who, rates.cut, rates.share, rates.price)
-	}
-
-	limited(who, rates) {
-		const step = this.params.rate_step
-		if (!step) return rates
-		const now = this.model.entry(who, this.model.round)
-		return { cut: lesser(rates.cut, now.reward_cut + step), share: greater(rates.share, now.fee_share - step), price: rates.price }
-	}
-
-	ripen(who, rates) {
-		this.later.delete(who)
-		if (this.is_registered(who)) this.model.transcoder(who, rates.cut, rates.share, rates.price)
-	}
-
+	transcoder(who, cut, share, price) { this.model.transcoder(who, cut, share, price) }
 	resign(who) { this.model.resign(who) }
 
 	reward(who) {

@@ -59,8 +59,10 @@ ${panels.map(panel).join('\n')}
 `
 }
 
-// Rows of cells as aligned lines: the first column to the left, the others to the right.
+// Rows of cells as aligned lines: the first and the last column to the left, the others to the
+// right.
 export function table(rows) {
 	const widths = rows[0].map((_, c) => Math.max(...rows.map(r => r[c].length)))
-	return rows.map(r => r.map((cell, c) => c ? cell.padStart(widths[c]) : cell.padEnd(widths[c])).join('  ').trimEnd()).join('\n')
+	const is_text = c => c === 0 || c === widths.length - 1
+	return rows.map(r => r.map((cell, c) => !is_text(c) ? cell.padStart(widths[c]) : cell.padEnd(widths[c])).join('  ').trimEnd()).join('\n')
 }

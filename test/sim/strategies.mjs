@@ -67,8 +67,11 @@ const renew_grace = w => {
 const comes_back = () => transcoder(with_rates(useless_rates, { work: refuses, on: phases({ free: renew_grace }) }))
 const seems_busy = dims => with_broadcaster(dims, with_rates(alone, { work: refuses, on: phases({ work: circulates(0.5) }) }))
 
-// Costs that leave about a tenth of the price.
+// Costs that leave about a tenth of the price; who is honest there takes no less.
 const thin = { cost: 1.1e15 }
+const priced = { rates: (w, i) => i === SELF ? { ...w.honest_rates(i), price: BigInt(Math.ceil(w.costs[i] * 1.1)) } : undefined }
+const thin_one = () => transcoder(priced)
+const thin_pair = dims => with_broadcaster(dims, priced)
 
 // ---- transcoders that cheat ----
 
@@ -179,6 +182,9 @@ const fair = { cut: 100_000n, share: 500_000n, price: 8n * 10n ** 14n }
 const greedy = { cut: ALL, share: 0n, price: 8n * 10n ** 14n }
 const HIKE_ROUND = 30
 const baits = () => transcoder(with_rates(dear, { on: phases({ start: set_rates(bait), 'before lock': set_rates(dear) }) }))
+// Good rates in one round of ten: none can be taken back before they have held for a round.
+const at_times = rates => w => { if (w.round % 10 === 1) set_rates(rates)(w) }
+const baits_at_times = () => transcoder(with_rates(dear, { on: phases({ start: at_times(bait), 'before lock': at_times(dear) }) }))
 const raises = () => transcoder(with_rates(fair, { on: phases({
 	'before lock'(w) { if (w.round >= HIKE_ROUND) set_rates(greedy)(w) } }) }))
 
@@ -187,9 +193,11 @@ const raises = () => transcoder(with_rates(fair, { on: phases({
 const judges = dims => dims.transcoders + dims.delegators
 const honest_judge = dims => script([judges(dims)])
 const lazy = dims => script([judges(dims)], { judge: () => ANSWER.pass })
-// A planted result that is the hash of nothing is told from a real one without transcoding.
-const tells_plants = dims => script([judges(dims)], {
-	judge: (w, who, batch) => batch.job.planted && w.params.plant_proof === 'hash' ? ANSWER.fail : ANSWER.pass })
+// A planted result that is the hash of no rendition is told from a real one without transcoding.
+const seems_right = (w, who, batch) => batch.planted === 'hash' ? ANSWER.fail : ANSWER.pass
+const tells_plants = dims => script([judges(dims)], { judge: seems_right })
+const third_tells_plants = dims => script(ring(dims), { judge: seems_right })
+const honest_third = dims => script(ring(dims))
 const ring = dims => Array.from({ length: Math.floor(dims.verifiers / 3) }, (_, i) => judges(dims) + i)
 
 const collude = dims => script([SELF, ...ring(dims)], { work: no_output,
@@ -242,32 +250,34 @@ const plants = planted => w => {
 	const job = own_job(w, w.first.spare, own_id(w), { price: cheap.price, n: 500, planted })
 	if (job) own_claim(w, job, 500)
 }
+// The rates that docs/contracts.md 6 recommends; both kinds of plants.
+const PLANTS = 0.02
+const BOTH = ['hash', 'rendition']
+
 /*
- * name, control, attack.  params, setting, plants (part of all jobs): of both runs.
+ * name, control, attack.  params, setting, plants (part of all jobs), kinds: of both runs.
  * base: what the gain is a percentage of, in ETH, where not of what the control ends with.
- * draws: the two differ in who is drawn from the waiting list.
- * gains: the rules as they stand let it gain.  rule: params or plants against it.  bounded: they
- * make the gain small, not none.
+ * more: so many times as many seeds, where luck cannot be paired or strikes seldom.
+ * by_mean: it gains if the mean is above MARGIN by more than two standard errors; else if the
+ * median is above MARGIN.
+ * known: it may gain, and why that is not the rules' fault: not asserted.
  */
 export const strategies = [
 	{ name: 'none (noise: claims in pieces)', control: honest_one, attack: () => transcoder({ piece: () => 500 }) },
 	{ name: 'useless transcoder', control: honest_one,
 		attack: () => transcoder(with_rates(useless_rates, { work: refuses })) },
-	{ name: 'useless, back in for the grace', control: honest_one,
-		attack: comes_back },
-	{ name: '  the same, work pays a tenth', setting: thin, control: honest_one, attack: comes_back, gains: true },
-	{ name: 'useless, self-dealing for tolerance', control: honest_pair,
-		attack: seems_busy },
-	{ name: '  the same, work pays a tenth', setting: thin, control: honest_pair, attack: seems_busy, gains: true },
+	{ name: 'useless, back in for the grace', control: honest_one, attack: comes_back },
+	{ name: '  the same, work pays a tenth', setting: thin, more: 5, by_mean: true, control: thin_one, attack: comes_back },
+	{ name: 'useless, self-dealing for tolerance', control: honest_pair, attack: seems_busy },
+	{ name: '  the same, work pays a tenth', setting: thin, more: 5, by_mean: true, control: thin_pair, attack: seems_busy },
 	{ name: 'self-dealing beside honest work', control: honest_pair,
 		attack: dims => with_broadcaster(dims, { on: phases({ work: circulates(2) }) }) },
 	{ name: 'self-dealing to starve the others', control: dims => with_broadcaster(dims, with_rates(alone)),
 		attack: dims => with_broadcaster(dims, with_rates(alone, { on: phases({ work: circulates(150) }) })) },
 	{ name: 'invalid output, always', control: honest_one, attack: () => transcoder({ work: no_output }) },
-	{ name: 'invalid output until found out', control: honest_one, attack: careful,
-		gains: true, rule: { failure_fine: true } },
-	{ name: '  the same where 1 in 5000 is checked', params: { verification_rate: 5000 }, control: honest_one, attack: careful,
-		gains: true, rule: { failure_fine: true } },
+	{ name: 'invalid output until found out', more: 15, by_mean: true, control: honest_one, attack: careful },
+	{ name: '  the same where 1 in 5000 is checked', more: 5, by_mean: true, params: { verification_rate: 5000 }, control: honest_one, attack: careful,
+		known: 'VerificationRate must not be so large' },
 	{ name: 'range inflation by a tenth', control: () => transcoder({ work: as_received(0.1) }),
 		attack: () => transcoder({ work: inflated(0.1) }) },
 	{ name: 'self-reporting finder', control: dims => with_broadcaster(dims, { work: as_received(0.1) }),
@@ -282,20 +292,24 @@ export const strategies = [
 	{ name: 'unbond and rebond around reward()', control: stays, attack: blinks },
 	{ name: 'delegator that chases fees', control: stays, attack: chases_fees },
 	{ name: 'price bait, all look in the lock', setting: { early: 0 }, control: () => transcoder(with_rates(dear)), attack: baits },
-	{ name: 'price bait, half look before it', control: () => transcoder(with_rates(dear)), attack: baits,
-		gains: true, rule: { worse_later: true } },
+	{ name: 'price bait, half look before it', control: () => transcoder(with_rates(dear)), attack: baits },
+	{ name: '  in one round of ten only', control: () => transcoder(with_rates(dear)), attack: baits_at_times,
+		known: 'delegators that do not look again' },
 	{ name: 'rates raised when stake has come', control: () => transcoder(with_rates(fair)), attack: raises,
-		gains: true, bounded: true, rule: { rate_step: 5_000n } },
-	{ name: 'lazy verifier, nothing planted', control: honest_judge, attack: lazy, gains: true, rule: { plants: 0.02 } },
-	{ name: 'lazy verifier that tells plants', plants: 0.02, control: honest_judge, attack: tells_plants,
-		gains: true, rule: { plant_proof: 'verdict' } },
+		known: 'delegators that do not look' },
+	{ name: 'lazy verifier, nothing planted', control: honest_judge, attack: lazy,
+		known: 'why plants are needed' },
+	{ name: 'lazy verifier', by_mean: true, plants: PLANTS, control: honest_judge, attack: lazy },
+	{ name: 'a lazy third that tells hash plants', more: 5, by_mean: true, plants: PLANTS, kinds: BOTH, control: honest_third, attack: third_tells_plants },
+	{ name: '  one alone that does', plants: PLANTS, kinds: BOTH, control: honest_judge, attack: tells_plants,
+		known: 'outvoted: no verdict is other for it' },
 	{ name: 'colluding third of the seats', control: dims => script([SELF, ...ring(dims)]), attack: collude },
 	{ name: 'planted segments, wrong indeed', control: dims => with_broadcaster(dims, with_rates(cheap)),
-		attack: dims => with_broadcaster(dims, with_rates(cheap, { on: phases({ work: plants('wrong') }) })) },
+		attack: dims => with_broadcaster(dims, with_rates(cheap, { on: phases({ work: plants('hash') }) })) },
 	{ name: 'planted segments that are right', control: dims => with_broadcaster(dims, with_rates(cheap)),
 		attack: dims => with_broadcaster(dims, with_rates(cheap, { on: phases({ work: plants('right') }) })) },
 	{ name: '  the same, plants need no proof', params: { plant_proof: 'none' }, control: dims => with_broadcaster(dims, with_rates(cheap)),
 		attack: dims => with_broadcaster(dims, with_rates(cheap, { on: phases({ work: plants('right') }) })),
-		gains: true, rule: { plant_proof: 'hash' } },
-	{ name: 'waiting list: 20 small identities', draws: true, control: waits(1), attack: waits(SPLIT) },
+		known: 'why a plant must be provable' },
+	{ name: 'waiting list: 20 small identities', more: 5, control: waits(1), attack: waits(SPLIT) },
 ]

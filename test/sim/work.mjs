@@ -135,6 +135,7 @@ export class Jobs {
 		this.pending = []		// claims not final yet
 		this.next_id = 0
 		this.history = new Map()	// transcoder -> [{ round, verified, failed }]
+		this.agreed = new Map()		// transcoder -> round of its last wrong rendition
 		this.treasury_eth = 0n
 		this.counts = { jobs: 0, claims: 0, segments: 0, challenged: 0, failed: 0, missed: 0, slashed: 0, void: 0, overturned: 0 }
 	}
@@ -171,13 +172,22 @@ export class Jobs {
 		if (fees > job.escrow) return null
 		job.escrow -= fees
 		job.pending++
-		const claim = { id: this.counts.claims++, job, who, fees, work, piece, round: this.bonding.round,
+		const claim = { id: this.counts.claims++, job, who, fees, work, piece, round: this.bonding.round, planted: this.plant_of(job, who),
 			parties: [who, job.broadcaster], verdict: null, outcome: 'paid', passed: [] }
 		claim.challenged = this.challenges(claim)
 		this.counts.segments += work.claimed
 		this.counts.challenged += claim.challenged.length
 		this.pending.push(claim)
 		return claim
+	}
+
+	// A wrong rendition counts as its transcoder's failure when it is found: it agrees to one in the
+	// rounds that failures are counted in, and only if it has none.
+	plant_of(job, who) {
+		if (job.planted !== 'rendition') return job.planted
+		if (this.bonding.round < (this.agreed.get(who) ?? -Infinity) + FAILURE_ROUNDS || this.recent(who).failed) return false
+		this.agreed.set(who, this.bonding.round)
+		return job.planted
 	}
 
 	// Positions of one in so many, by gaps of the geometric distribution.
@@ -192,7 +202,7 @@ export class Jobs {
 	}
 
 	is_bad(claim, at) {
-		return claim.job.planted === 'wrong' || this.u(TAG.bad, claim.job.id, claim.who, claim.piece * 4096 + at) < claim.work.bad
+		return claim.planted === 'hash' || claim.planted === 'rendition' || this.u(TAG.bad, claim.job.id, claim.who, claim.piece * 4096 + at) < claim.work.bad
 	}
 
 	// All that happens to a claim until it is final: it takes effect in settle_due.
@@ -203,12 +213,13 @@ export class Jobs {
 		const batch = { ...claim, truth, claim }
 		const verdict = this.verifiers.verdict(batch)
 		claim.verdict = verdict
-		claim.failures = claim.challenged.filter(at => this.is_bad(claim, at)).length
+		// Wrong renditions come in claims so small that one segment of them is challenged.
+		claim.failures = claim.planted === 'rendition' ? 1 : claim.challenged.filter(at => this.is_bad(claim, at)).length
 		if (verdict.answer === null) return void (claim.outcome = 'no verdict')
 		this.pay_verifiers(claim, verdict)
 		this.contest(claim, batch, verdict, notices)
 		claim.outcome = verdict.answer === ANSWER.pass ? 'paid' : 'failed'
-		if (claim.job.planted) this.reveal(claim, verdict)
+		if (claim.planted && claim.planted !== 'rendition') this.reveal(claim, verdict)
 	}
 
 	missed(claim, finder) {
@@ -237,12 +248,9 @@ export class Jobs {
 	}
 
 	// What shows that a plant is one: 'none', its broadcaster's word; 'hash', the result is the hash
-	// of salt and sequence (VerifierExtension), which no right one is; 'verdict', which no contract
-	// has, a final FAIL: then the result may look like any.
+	// of salt and sequence (VerifierExtension), which no right one is.
 	reveal(claim, verdict) {
-		const { plant_proof } = this.params
-		if (plant_proof === 'hash' && claim.job.planted === 'right') return
-		if (plant_proof === 'verdict' && verdict.answer !== ANSWER.fail) return
+		if (this.params.plant_proof === 'hash' && claim.planted === 'right') return
 		claim.outcome = 'planted'
 		const pass = verdict.overturned ? [] : verdict.said[ANSWER.pass]
 		this.verifiers.punish(pass, claim.job.broadcaster)
@@ -290,19 +298,9 @@ export class Jobs {
 	fail(claim) {
 		this.counts.failed++
 		this.record(claim.who, claim.challenged.length, claim.failures)
-		this.fine(claim)
 		const { verified, failed } = this.recent(claim.who)
 		const allowed = Math.max(this.params.free_failures, verified * Number(this.params.verification_failure_threshold) / Number(PERC))
 		if (failed > allowed) this.slash(claim, this.params.failed_verification_slash, null)
-	}
-
-	// Rule 'failure_fine' (not in docs/contracts.md): each failed segment costs its transcoder the
-	// price of as many as it stands for, slashed or not.
-	fine(claim) {
-		if (!this.params.failure_fine) return
-		const amount = BigInt(this.params.verification_rate * claim.failures) * claim.job.price
-		this.spend(claim.who, amount)
-		this.treasury_eth += amount
 	}
 
 	slash(claim, part, finder) {

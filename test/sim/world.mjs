@@ -30,10 +30,7 @@ export const defaults = {
 	appeal_bond: 100n * ETHER,
 	verifier_fee: 2_000_000n,		// parts of a segment's price
 	entries_kept: 4,
-	plant_proof: 'hash',			// or 'none', 'verdict': Jobs.reveal
-	failure_fine: false,			// proposed rules, off: docs/contracts.md 8
-	worse_later: false,
-	rate_step: 0n,
+	plant_proof: 'hash',			// or 'none': Jobs.reveal
 }
 
 // What is no parameter of the contracts.  Money outside is in ETH.
@@ -59,8 +56,8 @@ const honest = { on() {} }
 
 export class World {
 	constructor({ seed, transcoders, delegators, verifiers = 40, broadcasters = 20, jobs = 20, supply = 10_000_000n,
-		bonded = 0.5, lazy = 0, plants = 0, params = {}, setting = {}, script = honest, check = true }) {
-		Object.assign(this, { seed, jobs_a_round: jobs, lazy, plants, script, check })
+		bonded = 0.5, lazy = 0, plants = 0, kinds = ['hash'], params = {}, setting = {}, script = honest, check = true }) {
+		Object.assign(this, { seed, jobs_a_round: jobs, lazy, plants, kinds, script, check })
 		this.params = { ...defaults, ...params }
 		this.env = { ...outside, ...setting }
 		this.u = luck(seed)
@@ -227,7 +224,7 @@ export class World {
 		const broadcaster = this.first.broadcaster + Math.floor(this.u(TAG.offer, id, 1) * this.n.broadcasters)
 		const price = BigInt(Math.floor(this.env.price * (0.9 + 0.6 * this.u(TAG.offer, id))))
 		const n = 200 + Math.floor(1600 * this.u(TAG.length, id))
-		const planted = this.u(TAG.plant, id) < this.plants ? 'wrong' : false
+		const planted = this.u(TAG.plant, id) < this.plants ? this.kinds[id % this.kinds.length] : false
 		const job = this.jobs.open(broadcaster, price, price * BigInt(n), planted, id)
 		this.gas(broadcaster, 'job')
 		for (const who of job.ranked) if (this.serve(job, who, n)) return
@@ -256,7 +253,7 @@ export class World {
 	}
 
 	verify(claim, job) {
-		const notices = Boolean(job.planted) || this.u(TAG.watch, job.id) < this.env.notice
+		const notices = Boolean(claim.planted) || this.u(TAG.watch, job.id) < this.env.notice
 		this.jobs.verify(claim, this.script.finder?.(claim) ?? job.broadcaster, notices)
 		this.script.claimed?.(this, claim)
 		this.seen(claim)

@@ -29,10 +29,13 @@ interface IBondingTypes {
         bool active;             // this round
         bool available;
         uint32 lastRewardRound;
-        uint32 activeSince;      // first round of the present stay in the pool
+        uint32 activeSince;      // the grace counts from here; kept by one that is back within 30 rounds
         uint32 missedRewards;    // counted by missedRewardSlash
         uint32 slashes;
         uint256 work;            // decayed fees that reached delegators, wei
+        uint32 laterRound;       // after next round, from which these two hold; 0 if no others are set
+        uint24 laterRewardCut;
+        uint24 laterFeeShare;
     }
 
     event Bond(address indexed newDelegate, address indexed oldDelegate, address indexed delegator, uint256 additionalAmount, uint256 bondedAmount);
@@ -44,6 +47,7 @@ interface IBondingTypes {
     event WithdrawStake(address indexed delegator, uint256 unbondingLockId, uint256 amount, uint256 withdrawRound);
     event WithdrawFees(address indexed delegator, address recipient, uint256 amount);
     event EarningsClaimed(address indexed delegate, address indexed delegator, uint256 rewards, uint256 fees, uint256 startRound, uint256 endRound);
+    /// What holds from a round on.  A call tells all that is known: two when worse rates come later.
     event TranscoderUpdate(address indexed transcoder, uint256 rewardCut, uint256 feeShare, uint256 pricePerSegment, uint256 fromRound);
     event TranscoderAvailability(address indexed transcoder, bool available, uint256 fromBlock);
     event TranscoderActivated(address indexed transcoder, uint256 activationRound);
@@ -104,6 +108,9 @@ interface IBondingActions is IBondingTypes {
     function claimEarnings(uint256 endRound) external;
 
     // ---- transcoders ----
+    /// Registers the caller, or changes its rates.  What makes them worse for delegators (a higher
+    /// rewardCut or a lower feeShare than next round's) holds from the round after the next, both
+    /// rates; else they hold from the next, and what waited is cancelled.  The price: next round.
     function transcoder(uint256 rewardCut, uint256 feeShare, uint256 pricePerSegment) external;
     function resignAsTranscoder() external;
     function promote(address candidate) external;
@@ -122,8 +129,6 @@ interface IBondingActions is IBondingTypes {
     function slashTranscoder(address transcoder, address finder, uint256 slashAmount, uint256 finderFee) external;
     /// JobsManager only, with the ETH.  round: the job's, whose feeShare counts.
     function updateTranscoderWithFees(address transcoder, uint256 fees, uint256 round) external payable;
-    /// RoundsManager only, at a round's start.
-    function setCurrentRoundTotalActiveStake(bytes32 drawHash) external;
 
     // ---- what other contracts read ----
     function entryAt(address transcoder, uint256 round) external view returns (Entry memory);
@@ -133,24 +138,24 @@ interface IBondingActions is IBondingTypes {
     function isActiveTranscoderAt(address transcoder, uint256 round) external view returns (bool);
     /// To whom it is bonded now, pending or not; 0 for nobody.
     function delegateOf(address delegator) external view returns (address);
-    function isRegisteredTranscoder(address transcoder) external view returns (bool);
     /// At least minTranscoderStake is bonded to it now, pending or not: a misdeed has a price.
     function hasStake(address transcoder) external view returns (bool);
-    /// Of a past or the current round; a round never initialised has that of the last one before.
-    function totalActiveStakeAt(uint256 round) external view returns (uint256);
-    function getTotalBonded() external view returns (uint256);
-    function slashablePeriod() external view returns (uint256);          /// blocks
-    function finderFee() external view returns (uint256);                /// PERC
 }
 
 /// What it hands on to BondingExtension, by delegatecall.
 interface IBondingRest is IBondingTypes {
+    /// RoundsManager only, at a round's start.
+    function setCurrentRoundTotalActiveStake(bytes32 drawHash) external;
     function lowerPrice(uint256 pricePerSegment, address matched) external;
     function transcodeAvailability(bool available) external;
     function commitFinding(bytes32 commitment) external;
     function isActiveTranscoder(address transcoder) external view returns (bool);
+    /// Of a past or the current round; a round never initialised has that of the last one before.
+    function totalActiveStakeAt(uint256 round) external view returns (uint256);
+    function getTotalBonded() external view returns (uint256);
     function currentRoundTotalActiveStake() external view returns (uint256);
     function drawnTranscoder(uint256 round) external view returns (address);
+    function isRegisteredTranscoder(address transcoder) external view returns (bool);
     function transcoderStatus(address transcoder) external view returns (TranscoderStatus);
     function delegatorStatus(address delegator) external view returns (DelegatorStatus);
     function transcoderTotalStake(address transcoder) external view returns (uint256);
@@ -185,6 +190,8 @@ interface IBondingRest is IBondingTypes {
     function competitivenessTolerance() external view returns (uint256);
     function competitivenessGrace() external view returns (uint256);     /// rounds
     function competitivenessFloor() external view returns (uint256);     /// wei
+    function slashablePeriod() external view returns (uint256);          /// blocks
+    function finderFee() external view returns (uint256);                /// PERC
     function setUnbondingPeriod(uint64 rounds) external;
     /// Only upwards.
     function setNumActiveTranscoders(uint256 n) external;

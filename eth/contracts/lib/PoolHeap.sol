@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 pragma solidity ^0.8.28;
 
-/// What is kept of a transcoder, in one word; its past is in Records.
+/// What is kept of a transcoder, in one word but for rates that wait; its past is in Records.
 struct Candidate {
     uint16 position;         // in the pool, from 1; 0 outside
     bool registered;
     uint32 waiting;          // place on the waiting list, from 1; 0 not on it
     uint32 records;          // how many
     uint32 lastRewardRound;
-    uint32 activeSince;      // first round of the present stay in the pool
+    uint32 activeSince;      // the grace counts from here: BondingManager._join
     uint32 punishedUntil;    // missed rewards up to this round were punished
     uint32 missedRewards;
+    uint32 laterRound;       // from which the next two hold; 0 if none wait.  After the last record's
+    uint24 laterRewardCut;
+    uint24 laterFeeShare;
 }
 
 /// The pool: a 4-ary min-heap by stake, a word (stake 96 | address 160) a node.  Four children

@@ -105,14 +105,17 @@ export async function compare(kit, m, accounts, what = '') {
 		const start_round = d.delegate ? d.pending_round + 1n : 0n
 		expect('getDelegator', [who], [bonded, fees, address_of(d.delegate), m.total_stake(who), start_round, d.last_claim_round, d.next_lock])
 		expect('entryAt', [who, m.round], entry_fields(m.entry(who, m.round)))
-		expect('entryAt', [who, m.round + 1n], entry_fields(m.entry(who, m.round + 1n)))
+		expect('entryAt', [who, m.round + 1n], entry_fields(m.next_entry(who)))
+		expect('entryAt', [who, m.round + 2n], entry_fields(m.entry(who, m.round + 2n)))
 		const c = m.candidate(who)
 		if (!c.known) continue
-		const last = c.records.last
+		const next = m.next_entry(who)
+		const later = c.records.later?.round > m.round + 1n ? c.records.later : null
 		expect('getTranscoderInfo', [who], [
-			who, m.total_stake(who), d.delegate === who ? bonded : 0n, last.price, last.reward_cut, last.fee_share,
+			who, m.total_stake(who), d.delegate === who ? bonded : 0n, next.price, next.reward_cut, next.fee_share,
 			c.registered, m.pool.has(who), m.is_active(who), !c.absences.at(-1)?.absent, c.last_reward, c.active_since,
 			c.missed, BigInt(m.vault(who).slashes.length), c.work.at(m.round),
+			later?.round ?? 0n, later?.reward_cut ?? 0n, later?.fee_share ?? 0n,
 		])
 	}
 	for (const [who, l] of locks)

@@ -14,6 +14,8 @@ const SMALLEST_FACTOR = 10n ** 18n
 const SHARES_PER_TOKEN = 10n ** 9n
 const DUST = 10n ** 6n
 const NOBODY = null
+// Rounds in which a transcoder that comes back gets no new grace.
+const REENTRY = 30n
 
 /* What the contract would revert with. */
 export class RuleError extends Error {
@@ -209,12 +211,30 @@ class Pool {
 
 const no_entry = { from: 0n, stake: 0n, price: 0n, reward_cut: 0n, fee_share: 0n, in_pool: false }
 
-/* A list of what holds from a round on. */
+/* A list of what holds from a round on, and the rates that are to hold after next round, if any:
+ * { round, reward_cut, fee_share }. */
 class Records {
 	list = []
+	later = null
 
 	get last() { return this.list.at(-1) ?? no_entry }
-	at(round) { return this.list.findLast(e => e.from <= round) ?? no_entry }
+	at(round) {
+		const entry = this.list.findLast(e => e.from <= round) ?? no_entry
+		if (!this.later || this.later.round > round) return entry
+		const { round: from, reward_cut, fee_share } = this.later
+		return { ...entry, from, reward_cut, fee_share }
+	}
+	/* What waited for `round` or an earlier one is a record from then on. */
+	ripen(round) {
+		if (!this.later || this.later.round > round) return
+		this.list.push(this.at(this.later.round))
+		this.later = null
+	}
+	/* What holds from `from` on with some fields changed. */
+	change(from, fields) {
+		this.ripen(from)
+		this.put({ ...this.at(from), ...fields, from })
+	}
 	put(entry) {
 		if (this.list.length && this.last.from === entry.from) this.list.pop()
 		this.list.push(entry)
@@ -291,6 +311,7 @@ export class BondingModel {
 	delegation(who) { return this.#of(this.delegations, who, Delegation) }
 	candidate(who) { return this.#of(this.candidates, who, Candidate) }
 	entry(who, round) { return this.candidate(who).records.at(round) }
+	next_entry(who) { return this.entry(who, this.round + 1n) }
 	is_registered(who) { return this.candidate(who).registered }
 	started(round) { return this.rounds.findLast(r => r.round <= round) }
 	drawn(round) { return this.rounds.findLast(r => r.round === round)?.drawn ?? NOBODY }
@@ -347,7 +368,7 @@ export class BondingModel {
 		let drawn = NOBODY
 		if (draw_hash && this.waiting.length) {
 			const who = this.waiting[Number(draw_hash % BigInt(this.waiting.length))]
-			const { stake } = this.candidate(who).records.last
+			const { stake } = this.entry(who, round)
 			if (stake >= this.p.minTranscoderStake) {
 				drawn = who
 				total += stake
@@ -488,12 +509,13 @@ export class BondingModel {
 		const lock = this.#lock_of(who, id)
 		if (lock.destination === NOBODY) throw new RuleError('InvalidLock', who, id)
 		if (this.block <= lock.slashable_until) throw this.#not_mature(lock)
-		let [d, v] = this.#settle(who)
-		const to = d.bonded(v) || this.is_registered(who) ? d.delegate : lock.destination
+		const stays = this.stake_of(who) || this.is_registered(who)
+		const to = stays ? this.delegation(who).delegate : lock.destination
 		if (to !== who && !this.is_registered(to)) {
 			lock.destination = NOBODY
 			return NOBODY
 		}
+		let [d, v] = this.#settle(who)
 		if (d.delegate !== to) [v] = this.#change_delegate(who, d, v, to)
 		this.#rebond(who, d, v, lock)
 		return to
@@ -529,12 +551,21 @@ export class BondingModel {
 		if (this.locked) throw new RuleError('RoundLocked', this.round)
 		const c = this.candidate(who)
 		if (!c.registered) this.#check_register(who)
-		c.records.put({ ...c.records.last, from: this.round + 1n, reward_cut, fee_share, price })
+		c.records.change(this.round + 1n, { price })
+		this.#set_rates(c, reward_cut, fee_share)
 		if (c.registered) return
 		this.#settle(who)
 		c.registered = true
 		c.known = true
 		this.#place(who)
+	}
+
+	/* What gets worse for delegators waits for a whole round. */
+	#set_rates(c, reward_cut, fee_share) {
+		const { last } = c.records
+		const worse = c.known && (reward_cut > last.reward_cut || fee_share < last.fee_share)
+		c.records.later = worse ? { round: this.round + 2n, reward_cut, fee_share } : null
+		if (!worse) c.records.change(this.round + 1n, { reward_cut, fee_share })
 	}
 
 	#check_register(who) {
@@ -547,11 +578,11 @@ export class BondingModel {
 		this.#open()
 		this.#check_registered(who)
 		if (matched === who || !(this.pool.has(matched) || this.waiting.includes(matched))) throw new RuleError('NotRegistered', matched)
-		const { records } = this.candidate(who)
-		const floor = this.candidate(matched).records.last.price
-		if (price >= records.last.price) throw new RuleError('PriceNotLower', price, records.last.price)
+		const { price: before } = this.next_entry(who)
+		const { price: floor } = this.next_entry(matched)
+		if (price >= before) throw new RuleError('PriceNotLower', price, before)
 		if (price < floor) throw new RuleError('PriceBelowMatched', price, floor)
-		records.put({ ...records.last, from: this.round + 1n, price })
+		this.candidate(who).records.change(this.round + 1n, { price })
 	}
 
 	resign(who) {
@@ -665,7 +696,7 @@ export class BondingModel {
 		c.registered = false
 		if (this.pool.has(who)) this.pool.remove(who)
 		this.#leave_waiting(who)
-		c.records.put({ ...c.records.last, from: this.round + 1n, in_pool: false })
+		c.records.change(this.round + 1n, { in_pool: false })
 	}
 
 	#restake(who) {
@@ -673,7 +704,7 @@ export class BondingModel {
 		const stake = this.total_stake(who)
 		if (!this.pool.has(who)) {
 			// A stake that did not change changes no place: promote() is for that.
-			if (this.candidate(who).records.last.stake !== stake) this.#place(who)
+			if (this.next_entry(who).stake !== stake) this.#place(who)
 			return
 		}
 		if (this.pool.stake(who) === stake) return
@@ -682,8 +713,7 @@ export class BondingModel {
 	}
 
 	#record(who, stake, in_pool) {
-		const { records } = this.candidate(who)
-		records.put({ ...records.last, from: this.round + 1n, stake, in_pool })
+		this.candidate(who).records.change(this.round + 1n, { stake, in_pool })
 	}
 
 	#has_place(stake) { return BigInt(this.pool.size) < this.p.numActiveTranscoders || stake > this.pool.root.stake }
@@ -707,7 +737,9 @@ export class BondingModel {
 			if (less_stake >= this.p.minTranscoderStake) this.waiting.push(out)
 			this.#record(out, less_stake, false)
 		}
-		if (!this.entry(who, this.round).in_pool) this.candidate(who).active_since = this.round + 1n
+		const c = this.candidate(who)
+		const back_soon = c.active_since && this.round + 1n < c.active_since + REENTRY
+		if (!back_soon && !this.entry(who, this.round).in_pool) c.active_since = this.round + 1n
 		this.#record(who, stake, true)
 	}
 
