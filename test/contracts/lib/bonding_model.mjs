@@ -509,13 +509,12 @@ export class BondingModel {
 		const lock = this.#lock_of(who, id)
 		if (lock.destination === NOBODY) throw new RuleError('InvalidLock', who, id)
 		if (this.block <= lock.slashable_until) throw this.#not_mature(lock)
-		const stays = this.stake_of(who) || this.is_registered(who)
-		const to = stays ? this.delegation(who).delegate : lock.destination
+		let [d, v] = this.#settle(who)
+		const to = d.bonded(v) || this.is_registered(who) ? d.delegate : lock.destination
 		if (to !== who && !this.is_registered(to)) {
 			lock.destination = NOBODY
 			return NOBODY
 		}
-		let [d, v] = this.#settle(who)
 		if (d.delegate !== to) [v] = this.#change_delegate(who, d, v, to)
 		this.#rebond(who, d, v, lock)
 		return to
