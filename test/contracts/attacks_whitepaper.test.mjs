@@ -115,7 +115,8 @@ test('work for oneself without fees for delegators is no work, and costs the ver
 	const [, worker, selfish] = w.transcoders
 	const [friend] = w.spare
 	await run(by(selfish).transcoder(PERC, 0, PRICE - 1n))
-	await w.kit.next_round()
+	// What is worse for delegators holds a round later.
+	await w.kit.next_rounds(2)
 	await paid(await w.job_of(worker))
 	const before = await w.chain.balance(friend) + await w.fees_of(selfish)
 	// Cheaper than all others it is elected for its own job.
