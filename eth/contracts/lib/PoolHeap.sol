@@ -16,11 +16,11 @@ struct Candidate {
     uint24 laterFeeShare;
 }
 
-/// The pool: a 4-ary min-heap by stake, a word (stake 96 | address 160) a node.  Four children
-/// make it half as deep as two, and a move writes two words a level.  `size`, how many there are, is
-/// kept by the owner, where it costs no read of its own.
+/// The pool: a 5-ary min-heap by stake, a word (stake 96 | address 160) a node.  Five children
+/// make it three levels deep for 156; a move reads the children and writes two words a level.
+/// `size`, how many there are, is kept by the owner, where it costs no read of its own.
 library PoolHeap {
-    uint256 private constant ARITY = 4;
+    uint256 private constant ARITY = 5;
 
     function stakeOf(uint256 node) internal pure returns (uint256) {
         return node >> 160;

@@ -149,7 +149,8 @@ class Delegation {
 	}
 }
 
-/* 4-ary min-heap of { who, stake }. */
+const ARITY = 5
+/* Min-heap of { who, stake }. */
 class Pool {
 	nodes = []
 	at = new Map()
@@ -166,18 +167,18 @@ class Pool {
 	}
 
 	#rise(i, node) {
-		for (let up; i > 0 && this.nodes[up = (i - 1) >> 2].stake > node.stake; i = up) this.#put(i, this.nodes[up])
+		for (let up; i > 0 && this.nodes[up = Math.floor((i - 1) / ARITY)].stake > node.stake; i = up) this.#put(i, this.nodes[up])
 		this.#put(i, node)
 	}
 
 	#sink(i, node) {
 		for (;;) {
-			const children = this.nodes.slice(i * 4 + 1, i * 4 + 5)
+			const children = this.nodes.slice(i * ARITY + 1, i * ARITY + 1 + ARITY)
 			if (!children.length) break
 			const k = children.reduce((best, c, n) => c.stake < children[best].stake ? n : best, 0)
 			if (children[k].stake >= node.stake) break
 			this.#put(i, children[k])
-			i = i * 4 + 1 + k
+			i = i * ARITY + 1 + k
 		}
 		this.#put(i, node)
 	}
