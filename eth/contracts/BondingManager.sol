@@ -116,6 +116,8 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
             // Nobody to bond to: its owner decides.
             l.destination = address(0);
             locks[delegator][unbondingLockId].save(l);
+            _storeVault(d.delegate, v, round);
+            _store(delegator, d, v);
             emit MoveCompleted(address(0), delegator, unbondingLockId, 0);
             return;
         }
@@ -313,20 +315,16 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
     /// The delegation and its delegate's vault, rolled and settled; `v` is empty without one.
     function _settle(address who, uint256 round) private returns (Delegation memory d, VaultState memory v) {
         d = delegators[who].load();
+        uint256 since = d.lastClaimRound + 1;
+        d.lastClaimRound = round;
         if (d.delegate == address(0)) return (d, v);
         Vault storage s = vaults[d.delegate];
         v = s.open(round);
         uint256 fees = d.fees;
         d.settle(s, v, 0, round);
-        _claim(who, d, v, d.fees - fees, round);
-    }
-
-    function _claim(address who, Delegation memory d, VaultState memory v, uint256 fees, uint256 round) private {
+        fees = d.fees - fees;
         uint256 rewards = (d.pending + d.worth(v)).less(d.claimedBond);
-        if (rewards != 0 || fees != 0) {
-            emit EarningsClaimed(d.delegate, who, rewards, fees, d.lastClaimRound + 1, round);
-        }
-        d.lastClaimRound = round;
+        if (rewards != 0 || fees != 0) emit EarningsClaimed(d.delegate, who, rewards, fees, since, round);
     }
 
     function _store(address who, Delegation memory d, VaultState memory v) private {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { AbiCoder, ZeroAddress, ZeroHash, id, keccak256 } from 'ethers'
 import { key, pay_fees, register, slash, start_bonding } from './lib/bonding.mjs'
-import { ANY, LPT, event_of, events_of, expect_event, expect_revert, run, word } from './lib/kit.mjs'
+import { LPT, calling_back, event_of, events_of, expect_event, expect_revert, run, word } from './lib/kit.mjs'
 
 const MAX96 = 2n ** 96n - 1n
 let kit, b, accounts, rounds, minter, t, u, w, d, e, f
@@ -122,6 +122,22 @@ describe('unbond', () => {
 		expect_event(await run(as(d).withdrawStake(0)), b, 'WithdrawStake', [d, 0n, 40n * LPT, r + 2n])
 		assert.equal(await balance(d) - had, 40n * LPT)
 		await refuses(as(d).withdrawStake(0), 'InvalidLock', [d, 0n])
+	})
+
+	test('is not paid out before its block, though the round is there', async () => {
+		await settled()
+		// A contract that answers 90 to everything.
+		await kit.chain.rpc('anvil_setCode', kit.sys.JobsManager.target, '0x605a5f5260205ff3')
+		await run(b.setSlashablePeriod(200))
+		const until = BigInt((await run(as(d).unbond(LPT))).blockNumber) + 200n
+		const [, from] = await b.getLock(d, 0)
+		await kit.next_rounds(2)
+		assert.equal(await round(), from)
+		await refuses(as(d).withdrawStake(0), 'LockNotMature', [0n, from, until])
+		await kit.chain.next_is(until)
+		await refuses(as(d).withdrawStake(0), 'LockNotMature', [0n, from, until])
+		await kit.mine(1)
+		await run(as(d).withdrawStake(0))
 	})
 
 	test('refused', async () => {
@@ -245,6 +261,24 @@ describe('a move', () => {
 		assert.equal(await balance(d) - had, 100n * LPT)
 	})
 
+	test('to nobody tells what was earned meanwhile once', async () => {
+		await settled()
+		await run(as(d).bond(100n * LPT, u))
+		await kit.next_round()
+		const r = await round()
+		await pay_fees(kit, u, LPT)
+		const got = await fees(d)
+		assert.ok(got > 0n)
+		await run(as(u).resignAsTranscoder())
+		await kit.mine(20)
+		const receipt = await run(as(f).completeMove(d, 0))
+		expect_event(receipt, b, 'MoveCompleted', [ZeroAddress, d, 0n, 0n])
+		expect_event(receipt, b, 'EarningsClaimed', [u, d, 0n, got, r, r])
+		assert.equal(await fees(d), got)
+		assert.equal((await b.getDelegator(d)).lastClaimRound, r)
+		assert.equal(events_of(await run(as(d).claimEarnings(r)), b, 'EarningsClaimed').length, 0)
+	})
+
 	test('goes where its owner went since', async () => {
 		await settled()
 		await run(as(d).bond(LPT, u))
@@ -294,6 +328,9 @@ describe('transcoder', () => {
 		await refuses(as(u).lowerPrice(9, u), 'NotRegistered', [u])
 		await refuses(as(u).lowerPrice(9, f), 'NotRegistered', [f])
 		await refuses(as(f).lowerPrice(9, t), 'NotRegistered', [f])
+		// Registered, but with too little to be chosen: its offer is none.
+		await run(as(w).unbond(49n * LPT + 1n))
+		await refuses(as(u).lowerPrice(19, w), 'NotRegistered', [w])
 		expect_event(await run(as(u).lowerPrice(10, t)), b, 'TranscoderUpdate', [u, 0n, 500000n, 10n, r + 1n])
 		assert.equal((await b.entryAt(u, r)).price, 20n)
 		assert.equal((await b.entryAt(u, r + 1n)).price, 10n)
@@ -367,15 +404,16 @@ describe('the pool', () => {
 		await settled()
 		await run(as(w).unbond(49n * LPT + 1n))
 		assert.equal(await b.getWaitingListSize(), 0n)
+		assert.equal(await b.hasStake(w), false)
 		await refuses(b.promote(w), 'StakeTooSmall', [LPT - 1n, LPT])
 		await run(as(w).bond(1, w))
 		assert.equal(await b.getWaitingListSize(), 1n)
+		assert.equal(await b.hasStake(w), true)
 	})
 
 	test('one of the waiting is drawn by the hash', async () => {
 		await settled()
 		await register(kit, f, 10n * LPT)
-		const drawn = new Set()
 		for (let i = 0; i < 6; i++) {
 			const receipt = await kit.next_round()
 			const { blockHash } = event_of(receipt, rounds, 'NewRound')
@@ -385,7 +423,6 @@ describe('the pool', () => {
 			assert.equal(await b.drawnTranscoder(r), expected.address)
 			assert.equal(await b.isActiveTranscoder(expected), true)
 			assert.equal(await b.currentRoundTotalActiveStake(), 1100n * LPT + (expected === w ? 50n : 10n) * LPT)
-			drawn.add(expected.address)
 		}
 		// Unless the minimum was raised since.
 		await run(b.setMinTranscoderStake(60n * LPT))
@@ -452,10 +489,17 @@ describe('reward', () => {
 		expect_event(await run(as(t).reward()), b, 'Reward', [t, 0n])
 		assert.ok(event_of(await run(as(u).reward()), b, 'Reward').amount > 0n)
 		await kit.next_round()
-		// t has about 500 of 1150: half of that of all work, 0.28 of what the others did.
-		await pay_fees(kit, t, 3n * 10n ** 11n)
+		// x of all work, o + x, is half of t's part of the stake when x = o stake / (2 total - stake).
+		const [{ stake: part }, total] = [await b.entryAt(t, await round()), await b.currentRoundTotalActiveStake()]
+		const others = (999n * 29n / 30n + 10n ** 12n) * 29n / 30n
+		const enough = others * part / (2n * total - part)
+		const before_ = await kit.snapshot()
+		await pay_fees(kit, t, enough - 10n)
+		expect_event(await run(as(t).reward()), b, 'Reward', [t, 0n])
+		await kit.revert(before_)
+		await pay_fees(kit, t, enough + 10n)
 		assert.ok(event_of(await run(as(t).reward()), b, 'Reward').amount > 0n)
-		assert.equal((await b.getTranscoderInfo(u)).work, (999n * 29n / 30n + 10n ** 12n) * 29n / 30n)
+		assert.equal((await b.getTranscoderInfo(u)).work, others)
 	})
 
 	test('fees of which delegators got nothing are no work', async () => {
@@ -497,6 +541,8 @@ describe('fees', () => {
 		await refuses(as(d).withdrawFees(f, got + 1n), 'InsufficientFees', [got + 1n, got])
 		await refuses(as(d).withdrawFees(ZeroAddress, 1n), 'ZeroAddress', [])
 		await refuses(as(d).withdrawFees(kit.sys.LivepeerToken, 1n), 'FeeTransferFailed', [kit.sys.LivepeerToken, 1n])
+		await kit.chain.rpc('anvil_setCode', w.address, calling_back(b.interface.encodeFunctionData('withdrawFees', [w.address, 0n])))
+		await refuses(as(d).withdrawFees(w, 1n), 'FeeTransferFailed', [w, 1n])
 		expect_event(await run(as(d).withdrawFees(f, got)), b, 'WithdrawFees', [d, f, got])
 		assert.equal(await kit.chain.balance(f.address) - had, got)
 		assert.equal(await fees(d), 0n)
@@ -535,7 +581,8 @@ describe('slash', () => {
 		assert.equal((await b.getTranscoderInfo(t)).slashes, 1n)
 		assert.equal(await b.nextRoundTotalActiveStake(), 1045n * LPT)
 		await kit.next_round()
-		assert.equal(await stake(f), 70n * LPT)
+		// Less than a base unit is lost when tokens become shares.
+		assert.equal(await stake(f), 70n * LPT - 1n)
 		assert.equal(await b.isActiveTranscoder(t), true)
 	})
 
@@ -576,11 +623,16 @@ describe('finders', () => {
 		expect_event(await run(as(d).commitFinding(c)), b, 'FindingCommitted', [d, c])
 		await refuses(as(f).takeFinding(f, word(1), id('x')), 'OnlyJobsManager', [f])
 		const jobs = as(kit.jobs)
-		assert.equal(await jobs.takeFinding.staticCall(f, word(2), id('x')), false)
-		assert.equal(await jobs.takeFinding.staticCall(d, word(1), id('x')), false)
-		assert.equal(await jobs.takeFinding.staticCall(f, word(1), id('x')), true)
+		const taken = (finder, salt, at = 'pending') => jobs.takeFinding.staticCall(finder, salt, id('x'), { blockTag: at })
+		assert.equal(await taken(f, word(1), 'latest'), false, 'in the same block')
+		assert.equal(await taken(f, word(2)), false)
+		assert.equal(await taken(d, word(1)), false)
+		assert.equal(await taken(f, word(1)), true)
+		// Made again it is no younger.
+		await run(as(f).commitFinding(c))
+		assert.equal(await taken(f, word(1), 'latest'), true)
 		await run(jobs.takeFinding(f, word(1), id('x')))
-		assert.equal(await jobs.takeFinding.staticCall(f, word(1), id('x')), false)
+		assert.equal(await taken(f, word(1)), false)
 	})
 
 	test('missed rewards: with a commitment the finder is paid', async () => {

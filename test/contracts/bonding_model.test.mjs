@@ -16,6 +16,7 @@ const ROUND_LENGTH = 120n
 /* What everybody has by plain proportion, in floating point. */
 class Shadow {
 	stakes = new Map()      // who -> { at, settled, pending, round, fees }
+	left = new Map()        // delegate -> what slashes of this epoch left of a token
 
 	of(who) {
 		if (!this.stakes.has(who)) this.stakes.set(who, { at: null, settled: 0, pending: 0, round: 0n, fees: 0 })
@@ -52,10 +53,15 @@ class Shadow {
 		all.forEach((s, i) => { s[field] += parts[i] })
 	}
 
+	/* What slashes together leave less than 10^-9 of is taken whole (an epoch ends). */
 	slash(delegate, perc) {
+		const part = 1 - Number(perc) / 1e6
+		const left = (this.left.get(delegate) ?? 1) * part
+		const is_over = left < 1e-9
+		this.left.set(delegate, is_over ? 1 : left)
 		for (const s of this.at(delegate)) {
-			s.settled *= 1 - Number(perc) / 1e6
-			s.pending *= 1 - Number(perc) / 1e6
+			s.settled *= is_over ? 0 : part
+			s.pending *= is_over ? 0 : part
 		}
 	}
 }

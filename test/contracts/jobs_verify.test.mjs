@@ -182,7 +182,7 @@ test('fees are paid when the time for everything else is over', async () => {
 	assert.equal((await jobs.getJob(1)).pendingClaims, 0n)
 	await refused(w.distribute(claim), 'ClaimNotPending', [STATUS.Paid])
 	await refused(jobs.distributeFees(1, w.stranger.address, 0), 'UnknownClaim', [1n, w.stranger, 0n])
-	await refused(jobs.distributeFees(1, claim.by.address, 2n ** 32n), 'SafeCastOverflowedUintDowncast')
+	await refused(jobs.distributeFees(1, claim.by.address, 2n ** 32n), 'SafeCastOverflowedUintDowncast', [32n, 2n ** 32n])
 })
 
 test('oracle silence does not pay: without a verdict no fees', async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { ZeroAddress, concat, keccak256 } from 'ethers'
 import { Court, FAIL, INVALID_INPUT, UNAVAILABLE, all, answers_of, high_s, opening, seat_of, statement } from './lib/court.mjs'
-import { ANY, event_of, events_of, expect_event, expect_revert, run, word } from './lib/kit.mjs'
+import { ANY, calling_back, event_of, events_of, expect_event, expect_revert, run, word } from './lib/kit.mjs'
 
 let c, v, p
 before(async () => {
@@ -137,8 +137,10 @@ test('a receiver that refuses its fees stops nobody else', async () => {
 	const r = await c.make(c.distinct())
 	await c.settle(r, c.open_all(r, { 0: 0n, 1: 0n, 2: 0n }))
 	const a = c.holder(r, 0).address
-	await c.kit.chain.rpc('anvil_setCode', a, '0x60006000fd')
-	await refused(v.withdrawFees(a), 'TransferFailed', [a, 1001])
+	for (const code of ['0x60006000fd', calling_back(v.interface.encodeFunctionData('withdrawFees', [a]))]) {
+		await c.kit.chain.rpc('anvil_setCode', a, code)
+		await refused(v.withdrawFees(a), 'TransferFailed', [a, 1001])
+	}
 	await run(v.withdrawFees(c.holder(r, 1).address))
 	await c.check_held()
 })

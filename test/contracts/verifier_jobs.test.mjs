@@ -76,6 +76,12 @@ class Judged extends World {
 		return run(this.jobs.connect(claim.by).verify(...this.evidence(claim, sequences), statements))
 	}
 
+	/* The request that `expected` became, with its fee. */
+	async asked(claim, expected, sequences, statements) {
+		const { request } = event_of(await this.ask(claim, sequences, statements), this.verifier, 'Requested')
+		return { ...expected, fee: request.fee }
+	}
+
 	decision(receipt) {
 		const { verdicts, answers } = event_of(receipt, this.verifier, 'Decided')
 		return { verdicts, answers: [...answers] }
@@ -100,43 +106,22 @@ beforeEach(() => w.kit.reset())
 
 const SEQUENCES = [0, 1, 2, 3]
 
-function within(name, gas, most) {
-	console.log(`# ${name}: ${gas} gas of ${most}`)
-	assert.ok(gas <= most, `${name}: ${gas} gas, at most ${most}`)
-}
-
-test('a batch of four in a claim of 1000: gas of both paths, through the proxies', async () => {
-	const wanted = [100, 300, 301, 900]
-	const later = [910, 911, 950, 999]
-	const { claim, r } = await w.new_claim([[0, 1000]], wanted)
-	const receipt = await w.settle(claim, wanted, w.openings(r))
-	within('verify with verdicts, a segment', Math.ceil(Number(receipt.gasUsed) / 4), 60000)
-	const second = await w.request_of(claim, later, 1)
-	const again = await w.settle(claim, later, w.openings(second))
-	within('verify with verdicts, the second batch, a segment', Math.ceil(Number(again.gasUsed) / 4), 60000)
-
-	const other = await w.new_claim([[0, 1000]], wanted)
-	const asked = await w.ask(other.claim, wanted)
-	const real = { ...other.r, fee: event_of(asked, v, 'Requested').request.fee }
-	const answered = await run(v.answer(real, w.openings(real)))
-	within('verify and answers, a segment', Math.ceil(Number(asked.gasUsed + answered.gasUsed) / 4), 75000)
-
-	const third = await w.new_claim([[0, 1000]], wanted)
-	const statements = concat(third.r.seated.slice(0, 3).map(d => statement(w.jobs, w.account(d.owner), Number(d.k), third.r)))
-	const stored = await w.ask(third.claim, wanted, statements)
-	const known = { ...third.r, fee: event_of(stored, v, 'Requested').request.fee }
-	const told = await run(v.answer(known, w.openings(known)))
-	within('verify with statements and answers, a segment', Math.ceil(Number(stored.gasUsed + told.gasUsed) / 4), 80000)
-})
-
 test('settled, and paid once no appeal may come', async () => {
-	const { claim, r } = await w.new_claim([[0, 4]], SEQUENCES)
+	const { claim, r, job } = await w.new_claim([[0, 4]], SEQUENCES)
+	const held = await w.chain.balance(w.jobs)
+	await w.after(claim, PARAMETERS.verificationPeriod)
 	const receipt = await w.settle(claim, SEQUENCES, w.openings(r))
 	const { fee } = event_of(receipt, v, 'Decided')
+	assert.equal(fee, r.fee)
 	assert.equal(await w.chain.balance(v), fee)
-	await w.after(claim, 90)
-	await w.distribute(claim)
+	// Payable from block 70, but the last block for an appeal is 50 + 20.
+	await w.after(claim, 70)
+	await expect_revert(w.distribute(claim), w.jobs, 'NotSettled', [job.id, claim.by, claim.ref.claimId])
+	await w.after(claim, 71)
+	const paid = await w.distribute(claim)
+	expect_event(paid, w.jobs, 'DistributeFees', [claim.by, job.id, claim.ref.claimId, 4n * job.fee - fee])
 	assert.equal((await w.get_claim(claim)).status, STATUS.Paid)
+	assert.equal(await w.chain.balance(w.jobs), held - 4n * job.fee)
 })
 
 test('while an appeal is open nothing is paid', async () => {
@@ -146,41 +131,45 @@ test('while an appeal is open nothing is paid', async () => {
 	const decision = w.decision(receipt)
 	await run(v.connect(w.finder).appeal(real, decision))
 	await w.after(claim, 200)
-	await expect_revert(w.distribute(claim), w.jobs, 'NotSettled')
+	await expect_revert(w.distribute(claim), w.jobs, 'NotSettled', [claim.job.id, claim.by, claim.ref.claimId])
 })
 
 test('an overturned PASS voids the claim', async () => {
-	const { claim, r } = await w.new_claim([[0, 4]], SEQUENCES)
+	const { claim, r, job } = await w.new_claim([[0, 4]], SEQUENCES)
 	const receipt = await w.settle(claim, SEQUENCES, w.openings(r))
 	const real = { ...r, fee: event_of(receipt, v, 'Decided').fee }
 	const decision = w.decision(receipt)
 	await run(v.connect(w.finder).appeal(real, decision))
 	const done = await run(v.judge(real, decision, await w.jury(real, decision, FAIL)))
-	assert.equal(event_of(done, w.jobs, 'ClaimVoided').reason, VOID.Failed)
+	expect_event(done, w.jobs, 'ClaimVoided', [claim.by, job.id, claim.ref.claimId, VOID.Failed, 4n * job.fee - real.fee])
+	assert.equal((await w.jobs.getJob(job.id)).escrow, ETH - real.fee)
 	assert.equal(events_of(done, v, 'SeatFined').length, 3)
 	assert.equal((await w.get_claim(claim)).status, STATUS.Void)
 })
 
 test('a FAIL voids the claim after its appeal time; another batch of a void claim is still heard', async () => {
-	const { claim, r } = await w.new_claim([[0, 8]], SEQUENCES)
-	const first = event_of(await w.ask(claim, SEQUENCES), v, 'Requested').request
-	const rest = [4, 5, 6, 7]
-	const second = event_of(await w.ask(claim, rest), v, 'Requested').request
-	const r1 = { ...r, fee: first.fee }
-	const r2 = { ...(await w.request_of(claim, rest, 1)), fee: second.fee }
+	const { claim, r, job } = await w.new_claim([[0, 8]], SEQUENCES)
+	const r1 = await w.asked(claim, r, SEQUENCES)
 	const failed = await run(v.answer(r1, w.openings(r1, answers_of(0n, 0n, FAIL, 0n))))
 	assert.equal((await w.get_claim(claim)).status, STATUS.Pending)
-	await w.chain.next_is(failed.blockNumber + JUDGES.appealPeriod + 1)
+	await w.chain.next_is(failed.blockNumber + JUDGES.appealPeriod)
+	const rest = [4, 5, 6, 7]
+	const r2 = await w.asked(claim, await w.request_of(claim, rest, 1), rest)
+	const fees = (await w.get_claim(claim)).fees
 	const final = await run(v.finalize(r1, w.decision(failed)))
-	assert.equal(event_of(final, w.jobs, 'ClaimVoided').reason, VOID.Failed)
-	await run(v.answer(r2, w.openings(r2)))
+	expect_event(final, w.jobs, 'ClaimVoided', [claim.by, job.id, claim.ref.claimId, VOID.Failed, fees])
+	assert.equal((await w.jobs.getJob(job.id)).escrow, ETH - r1.fee - r2.fee)
+	const heard = await run(v.answer(r2, w.openings(r2)))
+	expect_event(heard, w.jobs, 'VerdictReceived', [claim.by, job.id, claim.ref.claimId, 1, 0, 4])
 	assert.equal((await w.get_claim(claim)).status, STATUS.Void)
+	// Its verifiers are paid all the same.
+	assert.equal(await v.fees(r2.seated[1].owner) >= r2.fee / 3n, true)
 })
 
 test('statements make UNAVAILABLE nobody\'s fault', async () => {
 	const { claim, r } = await w.new_claim([[0, 4]], SEQUENCES)
 	const statements = concat(r.seated.slice(0, 3).map(d => statement(w.jobs, w.account(d.owner), Number(d.k), r)))
-	const real = { ...r, fee: event_of(await w.ask(claim, SEQUENCES, statements), v, 'Requested').request.fee }
+	const real = await w.asked(claim, r, SEQUENCES, statements)
 	const receipt = await run(v.answer(real, w.openings(real, all(UNAVAILABLE, 4))))
 	await w.chain.next_is(receipt.blockNumber + JUDGES.appealPeriod + 1)
 	const final = await run(v.finalize(real, w.decision(receipt)))
@@ -189,7 +178,7 @@ test('statements make UNAVAILABLE nobody\'s fault', async () => {
 
 test('three extensions, no verdict: refunded, and the fee with it', async () => {
 	const { claim, r, job } = await w.new_claim([[0, 4]], SEQUENCES)
-	const real = { ...r, fee: event_of(await w.ask(claim, SEQUENCES), v, 'Requested').request.fee }
+	const real = await w.asked(claim, r, SEQUENCES)
 	for (let i = 0; i < 3; i++) {
 		await w.chain.mine(JUDGES.verdictPeriod)
 		await run(v.connect(w.finder).extend(real, []))
@@ -219,7 +208,7 @@ test('a planted segment: who passed it is slashed, the escrow is forfeited, noth
 	assert.equal((await w.get_claim(claim)).status, STATUS.Void)
 	assert.equal((await w.jobs.getJob(job.id)).escrow, 0n)
 	await w.after(claim, 200)
-	await expect_revert(w.distribute(claim), w.jobs, 'ClaimNotPending')
+	await expect_revert(w.distribute(claim), w.jobs, 'ClaimNotPending', [STATUS.Void])
 })
 
 test('good work of a job with plants cannot be turned against its verifiers', async () => {

@@ -388,7 +388,7 @@ export class BondingModel {
 		const v = d.delegate === NOBODY ? null : this.vault(d.delegate)
 		v?.roll(this.round)
 		if (v) d.settle(v, this.round)
-		if (v) d.last_claim_round = this.round
+		d.last_claim_round = this.round
 		return [d, v]
 	}
 
@@ -510,13 +510,12 @@ export class BondingModel {
 		const lock = this.#lock_of(who, id)
 		if (lock.destination === NOBODY) throw new RuleError('InvalidLock', who, id)
 		if (this.block <= lock.slashable_until) throw this.#not_mature(lock)
-		const stays = this.stake_of(who) || this.is_registered(who)
-		const to = stays ? this.delegation(who).delegate : lock.destination
+		let [d, v] = this.#settle(who)
+		const to = d.bonded(v) || this.is_registered(who) ? d.delegate : lock.destination
 		if (to !== who && !this.is_registered(to)) {
 			lock.destination = NOBODY
 			return NOBODY
 		}
-		let [d, v] = this.#settle(who)
 		if (d.delegate !== to) [v] = this.#change_delegate(who, d, v, to)
 		this.#rebond(who, d, v, lock)
 		return to

@@ -252,5 +252,11 @@ export class Stub {
 	}
 }
 
+/* Code of an account that, given ETH, calls the giver with `data`, and takes nothing if that fails. */
+export function calling_back(data) {
+	const length = toBeHex((data.length - 2) / 2, 2).slice(2)
+	return `0x61${length}602060003960006000` + `61${length}60006000335af1601e5760006000fd5b00${data.slice(2)}`
+}
+
 /* A number as 32 bytes: what stands for a hash in tests. */
 export const word = v => toBeHex(v, 32)
