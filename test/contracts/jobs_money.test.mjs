@@ -102,7 +102,11 @@ async function check(name) {
 
 test('ETH is conserved in a random walk, and comes out whole', async () => {
 	const done = {}
-	for (const name of ['deposit', 'job', 'claim']) assert.ok(await attempt(name), name)
+	// A first claim, for the steps that need one: a random job may be too short or too poor for it.
+	for (let i = 0; !claims.length; i++) {
+		assert.ok(i < 50, 'no claim')
+		for (const name of ['deposit', 'job', 'claim']) await attempt(name)
+	}
 	for (let i = 0; i < STEPS; i++) {
 		const name = choice()
 		if (!await attempt(name)) continue
