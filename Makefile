@@ -7,7 +7,7 @@ VERSION := 0.1.0
 
 CC ?= gcc
 OPT ?= $(if $(SAN),-O1,-O2)
-PKGS := libuv libsodium libsecp256k1 openssl nettle jansson libprotobuf-c libcurl libseccomp
+PKGS := libuv libsodium libsecp256k1 openssl nettle jansson libprotobuf-c libcurl libseccomp lmdb
 AV_PKGS := libavformat libavcodec libswscale libavutil
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
 	-Wformat=2 -Wno-format-nonliteral -Wno-unused-parameter $(if $(WERROR),-Werror)
@@ -20,19 +20,21 @@ LP_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LIBS = $(shell pkg-config --libs $(PKGS) $(AV_PKGS) 2>/dev/null) -lpthread -lm
 
 # Each folder is one archive; what it may use stands to its right.
-ROOMS := base eth media/wire media/av protocol node/http node/peer node/work node/farm node/ingest node/bench node
+ROOMS := base eth media/wire media/av protocol node/store node/http node/chain node/peer node/work node/farm node/ingest node/bench node
 libs_base := base
 libs_eth := eth base
 libs_media/wire := media/wire base
 libs_media/av := media/av media/wire base
 libs_protocol := protocol proto base
 libs_node/http := node/http llhttp base
+libs_node/store := node/store base
+libs_node/chain := node/chain node/store node/http llhttp eth base
 libs_node/ingest := node/ingest media/wire base
 libs_node/peer := node/peer protocol proto base
 libs_node/work := node/work media/av media/wire protocol proto base
 libs_node/farm := node/farm node/peer node/work media/av media/wire protocol proto base
 libs_node/bench := node/bench node/work media/av media/wire protocol proto base
-libs_node := node eth node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
+libs_node := node node/chain node/store eth node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
 
 archive = $(BUILD)/lib$(subst /,-,$(1)).a
 archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))

@@ -11,7 +11,7 @@ level=${1:-run}
 run_pkgs="gcc libc6-dev make pkg-config libuv1-dev libsodium-dev libsecp256k1-dev libssl-dev
 	libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswscale-dev ffmpeg
 	libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev node-llhttp nettle-dev
-	libjansson-dev libseccomp-dev ca-certificates curl"
+	libjansson-dev libseccomp-dev liblmdb-dev ca-certificates curl"
 test_pkgs="libcmocka-dev clang libclang-rt-14-dev gstreamer1.0-tools
 	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 	gstreamer1.0-plugins-ugly gstreamer1.0-libav rtmpdump chromium fonts-dejavu-core
