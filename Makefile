@@ -28,13 +28,14 @@ libs_media/av := media/av media/wire base
 libs_protocol := protocol proto base
 libs_node/http := node/http llhttp base
 libs_node/store := node/store base
-libs_node/chain := node/chain node/store node/http llhttp eth base
+libs_node/chain := node/chain node/store node/http llhttp bind eth base
+libs_bind := bind eth base
 libs_node/ingest := node/ingest media/wire base
 libs_node/peer := node/peer protocol proto base
 libs_node/work := node/work media/av media/wire protocol proto base
 libs_node/farm := node/farm node/peer node/work media/av media/wire protocol proto base
 libs_node/bench := node/bench node/work media/av media/wire protocol proto base
-libs_node := node node/chain node/store eth node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
+libs_node := node node/chain node/store bind eth node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
 libs_cmd := cmd $(libs_node)
 
 archive = $(BUILD)/lib$(subst /,-,$(1)).a
@@ -66,6 +67,27 @@ $(LLHTTP_OBJS): $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 $(call archive,llhttp): $(LLHTTP_OBJS)
 	$(AR) rcs $@ $^
 
+# The contracts' bindings: typed calls and events, errors, what `lpnode deploy` deploys.
+# Compiling the contracts takes a minute: only what may include bind/ waits for it.
+BIND := livepeer_token controller minter rounds_manager bonding_manager jobs_manager verifier service_registry \
+	livepeer_governor bonding_votes treasury genesis_claim livepeer_token_faucet errors artifacts
+BIND_SRCS := $(BIND:%=$(BUILD)/bind/%.c)
+BIND_OBJS := $(BIND_SRCS:.c=.o)
+BIND_FILES := $(BIND_SRCS) $(BIND_SRCS:.c=.h)
+.SECONDARY: $(BIND_FILES)
+$(BUILD)/bind/.stamp: scripts/bindings.mjs eth/deploy.json build/contracts/.stamp
+	node scripts/bindings.mjs $(@D)
+	@touch $@
+$(BIND_FILES): $(BUILD)/bind/.stamp
+	@:
+$(BIND_OBJS): %.o: %.c
+	$(CC) $(CFLAGS) $(LP_CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
+$(call archive,bind): $(BIND_OBJS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+users_of_bind = $(filter cmd/% node/chain/% test/bind/% test/cmd/% test/node/chain/% test/tools/% test/bench/% test/fuzz/%,$(1))
+$(patsubst %.c,$(BUILD)/%.o,$(call users_of_bind,$(wildcard cmd/*.c node/chain/*.c test/*/*.c test/node/chain/*.c))): | $(BUILD)/bind/.stamp
+
 # ---- our code ----
 $(BUILD)/%.o: %.c | $(PROTO_HDRS)
 	@mkdir -p $(@D)
@@ -90,7 +112,7 @@ $(BUILD)/lpnode: $(MAIN) $(call archives,cmd)
 	$(CC) $(LP_LDFLAGS) -o $@ $< -Wl,--start-group $(call archives,cmd) -Wl,--end-group $(LIBS)
 
 # ---- tests: test/<room>/test_x.c links only what its room may use ----
-UNIT_SRCS := $(foreach r,$(ROOMS),$(wildcard test/$(r)/test_*.c))
+UNIT_SRCS := $(foreach r,$(ROOMS) bind,$(wildcard test/$(r)/test_*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRCS))
 room_of = $(patsubst test/%/,%,$(dir $(1)))
 define unit_rule
@@ -214,5 +236,6 @@ help:
 	@echo "make docs       regenerate the option tables in docs/operators.md"
 	@echo "SAN=address,undefined or SAN=thread picks a sanitizer build folder"
 
-DEPS := $(MAIN:.o=.d) $(foreach r,$(ROOMS),$(patsubst %.o,%.d,$(call objs,$(r)))) $(UNIT_TESTS:=.d) $(TOOLS:=.d) $(GPU_TESTS:=.d) $(FUZZ_REPLAY:=.d)
+DEPS := $(BIND_OBJS:.o=.d) $(foreach r,cmd $(ROOMS),$(patsubst %.o,%.d,$(call objs,$(r)))) $(UNIT_TESTS:=.d) $(TOOLS:=.d) $(GPU_TESTS:=.d) $(FUZZ_REPLAY:=.d)
+libs_cmd := cmd $(libs_node)
 -include $(DEPS)
