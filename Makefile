@@ -20,7 +20,7 @@ LP_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LIBS = $(shell pkg-config --libs $(PKGS) $(AV_PKGS) 2>/dev/null) -lpthread -lm
 
 # Each folder is one archive; what it may use stands to its right.
-ROOMS := base eth media/wire media/av protocol node/store node/http node/chain node/peer node/work node/farm node/ingest node/bench node
+ROOMS := base eth media/wire media/av protocol node/store node/http node/chain node/peer node/work node/farm node/ingest node/bench node cmd
 libs_base := base
 libs_eth := eth base
 libs_media/wire := media/wire base
@@ -36,10 +36,13 @@ libs_node/work := node/work media/av media/wire protocol proto base
 libs_node/farm := node/farm node/peer node/work media/av media/wire protocol proto base
 libs_node/bench := node/bench node/work media/av media/wire protocol proto base
 libs_node := node node/chain node/store bind eth node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
+libs_cmd := cmd $(libs_node)
 
 archive = $(BUILD)/lib$(subst /,-,$(1)).a
 archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))
-objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+# main() stays out of its room's archive: tests of the commands link that.
+MAIN := $(BUILD)/cmd/main.o
+objs = $(filter-out $(MAIN),$(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c)))
 
 all: $(BUILD)/lpnode web
 .PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench soak sim help clean docs unit-tests test-tools test-gpu bench-gpu \
@@ -105,8 +108,8 @@ $(BUILD)/node/web_data.o: $(BUILD)/node/web_data.c node/web_files.h
 	$(CC) $(CFLAGS) $(LP_CFLAGS) $(WARN) -c -o $@ $<
 $(call archive,node): $(BUILD)/node/web_data.o
 
-$(BUILD)/lpnode: $(call objs,cmd) $(call archives,node)
-	$(CC) $(LP_LDFLAGS) -o $@ $(call objs,cmd) -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
+$(BUILD)/lpnode: $(MAIN) $(call archives,cmd)
+	$(CC) $(LP_LDFLAGS) -o $@ $< -Wl,--start-group $(call archives,cmd) -Wl,--end-group $(LIBS)
 
 # ---- tests: test/<room>/test_x.c links only what its room may use ----
 UNIT_SRCS := $(foreach r,$(ROOMS) bind,$(wildcard test/$(r)/test_*.c))
@@ -141,13 +144,13 @@ $(GPU_TESTS): $(BUILD)/%: $(BUILD)/%.o $(call archives,media/av)
 # ---- fuzz targets: test/fuzz/fuzz_x.c with corpus test/fuzz/corpus/x/ ----
 FUZZ_SRCS := $(wildcard test/fuzz/fuzz_*.c)
 FUZZ_REPLAY := $(patsubst test/fuzz/%.c,$(BUILD)/test/fuzz/%,$(FUZZ_SRCS))
-$(FUZZ_REPLAY): $(BUILD)/test/fuzz/%: $(BUILD)/test/fuzz/%.o $(BUILD)/test/fuzz/replay.o $(call archives,node)
-	$(CC) $(LP_LDFLAGS) -o $@ $< $(BUILD)/test/fuzz/replay.o -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
+$(FUZZ_REPLAY): $(BUILD)/test/fuzz/%: $(BUILD)/test/fuzz/%.o $(BUILD)/test/fuzz/replay.o $(call archives,cmd)
+	$(CC) $(LP_LDFLAGS) -o $@ $< $(BUILD)/test/fuzz/replay.o -Wl,--start-group $(call archives,cmd) -Wl,--end-group $(LIBS)
 fuzz-replay: $(FUZZ_REPLAY)
 ifneq ($(FUZZING),)
-$(patsubst test/fuzz/%.c,$(BUILD)/fuzzers/%,$(FUZZ_SRCS)): $(BUILD)/fuzzers/%: $(BUILD)/test/fuzz/%.o $(call archives,node)
+$(patsubst test/fuzz/%.c,$(BUILD)/fuzzers/%,$(FUZZ_SRCS)): $(BUILD)/fuzzers/%: $(BUILD)/test/fuzz/%.o $(call archives,cmd)
 	@mkdir -p $(@D)
-	$(CC) $(LP_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
+	$(CC) $(LP_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(call archives,cmd) -Wl,--end-group $(LIBS)
 fuzzers: $(patsubst test/fuzz/%.c,$(BUILD)/fuzzers/%,$(FUZZ_SRCS))
 endif
 
@@ -158,7 +161,8 @@ fuzz:
 
 # ---- contracts: build/contracts/NAME.json, by which the program deploys and calls them ----
 contracts: build/contracts/.stamp
-build/contracts/.stamp: scripts/contracts.mjs package-lock.json $(wildcard eth/contracts/*.sol eth/contracts/*/*.sol test/contracts/sol/*.sol)
+build/contracts/.stamp: scripts/contracts.mjs package-lock.json $(wildcard eth/contracts/*.sol eth/contracts/*/*.sol test/contracts/sol/*.sol) \
+		| build/web/hls.min.js	# whose making has installed the compiler
 	node scripts/contracts.mjs
 	@touch $@
 
@@ -234,4 +238,5 @@ help:
 	@echo "SAN=address,undefined or SAN=thread picks a sanitizer build folder"
 
 DEPS := $(BIND_OBJS:.o=.d) $(foreach r,cmd $(ROOMS),$(patsubst %.o,%.d,$(call objs,$(r)))) $(UNIT_TESTS:=.d) $(TOOLS:=.d) $(GPU_TESTS:=.d) $(FUZZ_REPLAY:=.d)
+libs_cmd := cmd $(libs_node)
 -include $(DEPS)
