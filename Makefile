@@ -161,7 +161,8 @@ fuzz:
 
 # ---- contracts: build/contracts/NAME.json, by which the program deploys and calls them ----
 contracts: build/contracts/.stamp
-build/contracts/.stamp: scripts/contracts.mjs package-lock.json $(wildcard eth/contracts/*.sol eth/contracts/*/*.sol test/contracts/sol/*.sol)
+build/contracts/.stamp: scripts/contracts.mjs package-lock.json $(wildcard eth/contracts/*.sol eth/contracts/*/*.sol test/contracts/sol/*.sol) \
+		| build/web/hls.min.js	# whose making has installed the compiler
 	node scripts/contracts.mjs
 	@touch $@
 

@@ -42,18 +42,22 @@ void rpc_write(struct buf *b, uint64_t first_id, const struct rpc_call *calls, s
 /* replies[n], in the order of the calls.  Fails with ERR_INVALID when an id is missing, unknown
  * or there twice, a member is neither result nor error or both, or it is no JSON; ERR_BUSY when
  * the whole is refused with a rate limit (-32005, -32029, 429 in an error object for the
- * batch); then no reply is filled.  err quotes what was read, printable and shortened. */
+ * batch); ERR_LIMIT when it is larger than anything that is asked for.  Then no reply is filled.
+ * err quotes what was read, printable and shortened. */
 int rpc_read(struct rpc_reply *replies, size_t n, uint64_t first_id, const void *body, size_t len,
 	     struct err *err);
 /* This reply's error says: come back later (rate limit, overloaded, timeout of the node). */
 bool rpc_is_busy(const struct rpc_reply *r);
+/* Two results say the same: in the fields of blocks, logs, receipts and transactions that are
+ * read here (programs differ in what else they tell), elsewhere in everything.  Case aside. */
+bool rpc_equal(const json_t *a, const json_t *b);
 
 /* ---- values: each fails with ERR_INVALID naming the field and quoting the value ---- */
 int rpc_u64(uint64_t *v, const json_t *j, const char *field, struct err *err);	/* "0x1f" */
 int rpc_u256(struct u256 *v, const json_t *j, const char *field, struct err *err);
 int rpc_hash(struct hash32 *h, const json_t *j, const char *field, struct err *err);
 int rpc_addr(struct eth_addr *a, const json_t *j, const char *field, struct err *err);	/* any case */
-/* bytes malloc'ed, at most max; "0x" is none */
+/* bytes malloc'ed, at most max (ERR_LIMIT); "0x" is none: NULL and 0 */
 int rpc_bytes(uint8_t **bytes, size_t *n, const json_t *j, size_t max, const char *field,
 	      struct err *err);
 

@@ -32,7 +32,7 @@ struct rpc_opts {
 enum rpc_way {
 	RPC_ANY,	/* one endpoint's answer */
 	RPC_EACH,	/* sent to every endpoint in use; done when one accepted, with its answer,
-			 * else with the last refusal: for transactions */
+			 * else with a refusal: for transactions.  The others' sending goes on */
 	RPC_AGREE,	/* two endpoints' answers must be equal, where two are configured and
 			 * answer; done with ERR_DENIED when they stay different: for money */
 };
@@ -43,15 +43,17 @@ typedef void rpc_done_cb(void *arg, struct rpc_reply *replies, size_t n, const s
 
 /* Fails with ERR_INVALID naming the URL. */
 struct rpc *rpc_new(uv_loop_t *loop, const struct rpc_opts *opts, struct err *err);
-/* Batches in flight end with ERR_IO first. */
+/* Batches in flight end with ERR_IO first, within this call; no more are taken. */
 void rpc_free(struct rpc *r, void (*closed)(void *arg), void *arg);
 
 /* Methods and params are copied.  n of 1..RPC_BATCH_MAX.  deadline_ms from now on for all
  * tries.  Errors of single calls (reverts) are answers; a busy one (rpc_is_busy) is a failure
- * of the endpoint. */
+ * of the endpoint.  Fails with ERR_DENIED as soon as all endpoints are of another chain, ERR_BUSY
+ * (too many in flight), else with what the last endpoint failed with or ERR_TIMEOUT.  NULL, and
+ * no callback, within or behind rpc_free. */
 struct rpc_batch *rpc_send(struct rpc *r, enum rpc_way way, const struct rpc_call *calls, size_t n,
 			   uint64_t deadline_ms, rpc_done_cb *cb, void *arg);
-void rpc_cancel(struct rpc_batch *b);
+void rpc_cancel(struct rpc_batch *b);		/* NULL is fine; not once the callback has run */
 
 /* 0 until an endpoint has answered. */
 uint64_t rpc_chain_id(const struct rpc *r);

@@ -5,6 +5,7 @@
 #include "node/http/client.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct http_client {
 	uv_timer_t timer;
 	unsigned n_open;		/* handles open: the timer and the watches */
 	struct http_call *calls;
+	uint64_t retry_after_s;		/* of the answer whose callback runs */
 	bool closing;
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -154,6 +156,19 @@ void http_call_cancel(struct http_call *call)
 	free_call(call);
 }
 
+uint64_t http_client_retry_after(const struct http_client *c)
+{
+	return c->retry_after_s;
+}
+
+static uint64_t retry_after_of(struct http_call *call)
+{
+	curl_off_t s = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &s);
+	return s > 0 ? (uint64_t)s : 0;
+}
+
 static void finish_call(struct http_call *call, CURLcode res)
 {
 	http_call_cb *cb = call->cb;
@@ -170,6 +185,7 @@ static void finish_call(struct http_call *call, CURLcode res)
 	else if (res != CURLE_OK)
 		err_set(&err, ERR_IO, "%s", curl_easy_strerror(res));
 	buf_init(&call->body, 0);
+	call->client->retry_after_s = retry_after_of(call);
 	free_call(call);
 	if (err.code)
 		cb(arg, 0, NULL, 0, &err);
@@ -200,19 +216,29 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return buf_add(&call->body, data, size * n) ? size * n : 0;
 }
 
-bool http_url_is_valid(const char *url)
+bool http_url_origin(char to[HTTP_ORIGIN_MAX], const char *url)
 {
 	CURLU *u = curl_url();
-	char *scheme = NULL, *host = NULL;
+	char *scheme = NULL, *host = NULL, *port = NULL;
 	bool ok = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
 		  curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
 		  curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+		  curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
 		  (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
 
+	ok = ok && snprintf(to, HTTP_ORIGIN_MAX, "%s://%s:%s", scheme, host, port) < HTTP_ORIGIN_MAX;
 	curl_free(scheme);
 	curl_free(host);
+	curl_free(port);
 	curl_url_cleanup(u);
 	return ok;
+}
+
+bool http_url_is_valid(const char *url)
+{
+	char origin[HTTP_ORIGIN_MAX];
+
+	return http_url_origin(origin, url);
 }
 
 /* The URL is an operator's: private addresses are fine, surprises are not. */

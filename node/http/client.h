@@ -7,8 +7,9 @@
 struct err;
 
 /*
- * Outgoing HTTP by libcurl's multi interface on the loop: webhooks now, JSON-RPC
- * later.  http(s) only, no redirects, no ambient proxy, answer at most max_body.
+ * Outgoing HTTP by libcurl's multi interface on the loop: webhooks and JSON-RPC.
+ * http(s) only, no redirects, no ambient proxy, answer at most max_body.  A user and a
+ * password in a URL become basic authentication; no error text has anything of the URL.
  */
 struct http_client;
 struct http_call;
@@ -29,6 +30,12 @@ struct http_call *http_get(struct http_client *c, const char *url, uint64_t dead
 			   size_t max_body, http_call_cb *cb, void *arg, struct err *err);
 /* Would they take it?  Known schemes, a host; the name is not looked up. */
 bool http_url_is_valid(const char *url);
+/* "scheme://host:port": without user, password, path and query, where keys stand.  to has
+ * HTTP_ORIGIN_MAX bytes.  false when it is no valid URL, or longer. */
+#define HTTP_ORIGIN_MAX 280
+bool http_url_origin(char to[HTTP_ORIGIN_MAX], const char *url);
+/* Within a callback: the seconds that this answer's Retry-After asks to wait; 0: no such. */
+uint64_t http_client_retry_after(const struct http_client *c);
 void http_call_cancel(struct http_call *call);
 
 #endif
