@@ -16,12 +16,16 @@
 #include "cmd/cli_internal.h"
 #include "cmd/devnet_file.h"
 
-extern const struct cli_commands account_commands, sign_commands, tx_commands;
+extern const struct cli_commands account_commands, sign_commands, tx_commands, deploy_commands,
+	protocol_commands, transcoder_commands;
 
 static const struct cli_commands *const tables[] = {
 	&account_commands,
 	&sign_commands,
 	&tx_commands,
+	&deploy_commands,
+	&protocol_commands,
+	&transcoder_commands,
 };
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
