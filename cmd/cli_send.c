@@ -244,7 +244,7 @@ static void tell_cost(struct cli *c, const struct cost *k, const struct quote *q
 	char a[100], b[100], d[100];
 	size_t i;
 
-	cli_say(c, "%s", plan->says.max ? (const char *)plan->says.data : "");
+	cli_say(c, "%.*s", (int)plan->says.len, (const char *)plan->says.data);
 	for (i = 0; i < plan->n; i++)
 		cli_say(c, "transaction %zu of %zu: %s", i + 1, plan->n, plan->tx[i].what);
 	cli_say(c, "cost: %s%" PRIu64 " gas at %s, %s now, at most %s", q->guessed ? "about " : "", k->gas,
