@@ -245,8 +245,8 @@ static int refuse_word(int argc, char **argv)
 		return 2;
 	}
 	near = cli_nearest(argv[0]);
-	fprintf(stderr, "lpnode: %.40s: no such command%s%s%s; lpnode --help lists all\n", argv[0],
-		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	fprintf(stderr, "lpnode: %.40s: no such command%s%s%s lpnode --help lists all\n", argv[0],
+		near ? "; did you mean \"" : ";", near ? near : "", near ? "\"?" : "");
 	return 2;
 }
 
