@@ -9,7 +9,7 @@
 #include "bind/treasury.h"
 #include "cmd/call_text.h"
 #include "cmd/cli_internal.h"
-#include "cmd/cmd_operate.h"
+#include "cmd/commands.h"
 #include "cmd/param_read.h"
 #include "cmd/proposal.h"
 
