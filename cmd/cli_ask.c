@@ -126,8 +126,10 @@ static int read_source(char *to, const char *source, struct err *err)
 
 	if (fd < 0) {
 		fd = opened = open(source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		/* Not quoted: some give the password itself. */
 		if (fd < 0)
-			return err_set(err, ERR_INVALID, "%.120s: %s", source, strerror(errno));
+			return err_set(err, ERR_INVALID, "the password file cannot be read: %s (give a file's name, not the "
+				       "password)", strerror(errno));
 		rc = check_file(fd, source, err);
 	}
 	n = rc == 0 ? read_all(fd, to, PASSWORD_MAX, opened < 0, PIPE_MS) : -1;

@@ -22,6 +22,7 @@
 #define LOGS_MAX 200000			/* of one cli_logs */
 #define STORE_MAP_MAX (1ull << 30)
 #define DEVNET_CONFIRMATIONS 1
+#define DEVNET_POLL_MS 100		/* its blocks come as soon as there is something in them */
 #define CONFIRMATIONS 12
 
 void cli_run_until(struct cli *c, const bool *done)
@@ -206,11 +207,17 @@ static int make_folders(const char *path, struct err *err)
 	return rc;
 }
 
+/* The ids that Anvil and Hardhat, and geth --dev, give themselves. */
+static bool is_devnet(const struct cli *c)
+{
+	return c->pin.chain_id == 31337 || c->pin.chain_id == 1337;
+}
+
 static uint64_t depth_of(const struct cli *c)
 {
 	if (c->o.confirmations)
 		return c->o.confirmations;
-	return c->pin.chain_id == 31337 || c->pin.chain_id == 1337 ? DEVNET_CONFIRMATIONS : CONFIRMATIONS;
+	return is_devnet(c) ? DEVNET_CONFIRMATIONS : CONFIRMATIONS;
 }
 
 static int open_journal(struct cli *c, struct err *err)
@@ -218,6 +225,7 @@ static int open_journal(struct cli *c, struct err *err)
 	struct journal_opts o = {
 		.store = c->store, .rpc = c->rpc, .chain_id = c->pin.chain_id, .key = c->key,
 		.account = c->account, .legacy = c->o.legacy_tx, .depth = depth_of(c),
+		.poll_ms = is_devnet(c) ? DEVNET_POLL_MS : 0,
 	};
 
 	if (cli_fee_policy(&o.fees, c, err) < 0)

@@ -51,9 +51,14 @@ struct cli_wait_result {
 /* Waits for a transaction of the journal that is there, with a progress line, as long as
  * -waitTx says.  Exit code; r->tx is filled on 0, 3, 4 and 5. */
 int cli_wait_tx(struct cli *c, uint64_t id, struct cli_wait_result *r, struct err *err);
+/* "Send?", unless --yes.  Exit code. */
+int cli_ask_to_send(struct cli *c, struct err *err);
 json_t *cli_json_tx(const struct tx_info *tx);
 /* -maxGasPrice and the least tip. */
 int cli_fee_policy(struct fee_policy *p, const struct cli *c, struct err *err);
+
+/* ---- cli_words.c, for its test ---- */
+const char *cli_sentence_name(size_t i);	/* NULL: no more */
 
 /* ---- cli_fmt.c ---- */
 /* Printable, valid UTF-8; what is not becomes '?'.  Newlines stay when lines. */

@@ -14,14 +14,17 @@
 #include "base/near.h"
 #include "base/secret.h"
 #include "cmd/cli_internal.h"
+#include "cmd/commands.h"
 #include "cmd/devnet_file.h"
-
-extern const struct cli_commands account_commands, sign_commands, tx_commands;
 
 static const struct cli_commands *const tables[] = {
 	&account_commands,
 	&sign_commands,
 	&tx_commands,
+	&deploy_commands,
+	&protocol_commands,
+	&transcoder_commands,
+	&governance_commands,
 };
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
@@ -241,8 +244,8 @@ static int refuse_word(int argc, char **argv)
 		return 2;
 	}
 	near = cli_nearest(argv[0]);
-	fprintf(stderr, "lpnode: %.40s: no such command%s%s%s; lpnode --help lists all\n", argv[0],
-		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	fprintf(stderr, "lpnode: %.40s: no such command%s%s%s lpnode --help lists all\n", argv[0],
+		near ? "; did you mean \"" : ";", near ? near : "", near ? "\"?" : "");
 	return 2;
 }
 
@@ -316,17 +319,29 @@ static int run(struct cli *c, struct cli_flags *f, struct err *err)
 	return rc == 0 ? c->command->run(c, f->args, f->n_args, f->own, err) : rc;
 }
 
+/* It may quote what a stranger wrote. */
+static void print_error(const struct cli_command *cmd, const struct err *err)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	cli_add_clean(&b, err->msg, false);
+	fprintf(stderr, "lpnode %s: %s\n", cmd->name, buf_cstr(&b));
+	buf_fini(&b);
+}
+
 static int end(struct cli *c, int rc, const struct err *err)
 {
 	char *text;
 
 	if (rc != 0)
-		fprintf(stderr, "lpnode %s: %s\n", c->command->name, err->msg);
+		print_error(c->command, err);
 	if (c->o.json) {
 		if (rc != 0)
 			json_object_set_new(c->out, "error", json_pack("{s:i, s:s}", "code", rc, "message", err->msg));
 		text = json_dumps(c->out, JSON_INDENT(2));
 		printf("%s\n", text ? text : "{}");
+		secret_wipe(text, text ? strlen(text) : 0);	/* account export */
 		free(text);
 	}
 	if (fflush(stdout) == 0)

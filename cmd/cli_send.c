@@ -6,6 +6,7 @@
  * intents share one, and two processes that begin at the same time do.  While the same intent
  * is under way it is joined, so that a command typed again after a Ctrl-C sends nothing twice.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -31,9 +32,11 @@
 struct cli_plan_tx *cli_plan_add(struct cli_plan *p, const struct cli *c, enum chain_contract to, const char *key,
 				 const char *what_fmt, ...)
 {
-	struct cli_plan_tx *tx = &p->tx[p->n++];
+	struct cli_plan_tx *tx = &p->tx[p->n];
 	va_list ap;
 
+	assert(p->n < CLI_PLAN_MAX);
+	p->n++;
 	memset(tx, 0, sizeof(*tx));
 	tx->to = c->pin.contracts[to];
 	tx->key = xstrdup(key);
@@ -41,6 +44,9 @@ struct cli_plan_tx *cli_plan_add(struct cli_plan *p, const struct cli *c, enum c
 	if (vasprintf(&tx->what, what_fmt, ap) < 0)
 		abort();
 	va_end(ap);
+	/* The journal keeps so much of it; what is left out shows. */
+	if (strlen(tx->what) > JOURNAL_WHAT_MAX)
+		memcpy(tx->what + JOURNAL_WHAT_MAX - 3, "...", 4);
 	buf_init(&tx->data, DATA_MAX);
 	return tx;
 }
@@ -238,7 +244,7 @@ static void tell_cost(struct cli *c, const struct cost *k, const struct quote *q
 	char a[100], b[100], d[100];
 	size_t i;
 
-	cli_say(c, "%s", plan->says.max ? (const char *)plan->says.data : "");
+	cli_say(c, "%.*s", (int)plan->says.len, (const char *)plan->says.data);
 	for (i = 0; i < plan->n; i++)
 		cli_say(c, "transaction %zu of %zu: %s", i + 1, plan->n, plan->tx[i].what);
 	cli_say(c, "cost: %s%" PRIu64 " gas at %s, %s now, at most %s", q->guessed ? "about " : "", k->gas,
@@ -261,7 +267,7 @@ static int check_balance(const struct cli *c, const struct cost *k, const struct
 
 /* ---- asking ---- */
 
-static int ask(struct cli *c, struct err *err)
+int cli_ask_to_send(struct cli *c, struct err *err)
 {
 	if (c->o.yes)
 		return 0;
@@ -575,7 +581,7 @@ static int prepare(struct cli *c, struct cli_plan *plan, struct err *err)
 		buf_cstr(&plan->says);
 	tell_cost(c, &k, &q, plan);
 	rc = check_balance(c, &k, &q, err);
-	return rc == 0 ? ask(c, err) : rc;
+	return rc == 0 ? cli_ask_to_send(c, err) : rc;
 }
 
 int cli_send(struct cli *c, struct cli_plan *plan, struct eth_receipt *receipts, struct err *err)
