@@ -14,10 +14,8 @@
 #include "base/near.h"
 #include "base/secret.h"
 #include "cmd/cli_internal.h"
+#include "cmd/commands.h"
 #include "cmd/devnet_file.h"
-
-extern const struct cli_commands account_commands, sign_commands, tx_commands, deploy_commands,
-	protocol_commands, transcoder_commands;
 
 static const struct cli_commands *const tables[] = {
 	&account_commands,
@@ -26,6 +24,7 @@ static const struct cli_commands *const tables[] = {
 	&deploy_commands,
 	&protocol_commands,
 	&transcoder_commands,
+	&governance_commands,
 };
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
