@@ -20,7 +20,7 @@ LP_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LIBS = $(shell pkg-config --libs $(PKGS) $(AV_PKGS) 2>/dev/null) -lpthread -lm
 
 # Each folder is one archive; what it may use stands to its right.
-ROOMS := base eth media/wire media/av protocol node/store node/http node/chain node/peer node/work node/farm node/ingest node/bench node
+ROOMS := base eth media/wire media/av protocol node/store node/http node/chain node/peer node/work node/farm node/ingest node/bench node cmd
 libs_base := base
 libs_eth := eth base
 libs_media/wire := media/wire base
@@ -28,17 +28,21 @@ libs_media/av := media/av media/wire base
 libs_protocol := protocol proto base
 libs_node/http := node/http llhttp base
 libs_node/store := node/store base
-libs_node/chain := node/chain node/store node/http llhttp eth base
+libs_node/chain := node/chain node/store node/http llhttp bind eth base
+libs_bind := bind eth base
 libs_node/ingest := node/ingest media/wire base
 libs_node/peer := node/peer protocol proto base
 libs_node/work := node/work media/av media/wire protocol proto base
 libs_node/farm := node/farm node/peer node/work media/av media/wire protocol proto base
 libs_node/bench := node/bench node/work media/av media/wire protocol proto base
-libs_node := node node/chain node/store eth node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
+libs_node := node node/chain node/store bind eth node/bench node/farm node/ingest node/http llhttp node/peer node/work media/av media/wire protocol proto base
+libs_cmd := cmd $(libs_node)
 
 archive = $(BUILD)/lib$(subst /,-,$(1)).a
 archives = $(foreach l,$(libs_$(1)),$(call archive,$(l)))
-objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+# main() stays out of its room's archive: tests of the commands link that.
+MAIN := $(BUILD)/cmd/main.o
+objs = $(filter-out $(MAIN),$(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c)))
 
 all: $(BUILD)/lpnode web
 .PHONY: all web run setup test test-long check check-system fuzz fuzz-replay bench soak sim help clean docs unit-tests test-tools test-gpu bench-gpu \
@@ -63,6 +67,27 @@ $(LLHTTP_OBJS): $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 $(call archive,llhttp): $(LLHTTP_OBJS)
 	$(AR) rcs $@ $^
 
+# The contracts' bindings: typed calls and events, errors, what `lpnode deploy` deploys.
+# Compiling the contracts takes a minute: only what may include bind/ waits for it.
+BIND := livepeer_token controller minter rounds_manager bonding_manager jobs_manager verifier service_registry \
+	livepeer_governor bonding_votes treasury genesis_claim livepeer_token_faucet errors artifacts
+BIND_SRCS := $(BIND:%=$(BUILD)/bind/%.c)
+BIND_OBJS := $(BIND_SRCS:.c=.o)
+BIND_FILES := $(BIND_SRCS) $(BIND_SRCS:.c=.h)
+.SECONDARY: $(BIND_FILES)
+$(BUILD)/bind/.stamp: scripts/bindings.mjs eth/deploy.json build/contracts/.stamp
+	node scripts/bindings.mjs $(@D)
+	@touch $@
+$(BIND_FILES): $(BUILD)/bind/.stamp
+	@:
+$(BIND_OBJS): %.o: %.c
+	$(CC) $(CFLAGS) $(LP_CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
+$(call archive,bind): $(BIND_OBJS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+users_of_bind = $(filter cmd/% node/chain/% test/bind/% test/cmd/% test/node/chain/% test/tools/% test/bench/% test/fuzz/%,$(1))
+$(patsubst %.c,$(BUILD)/%.o,$(call users_of_bind,$(wildcard cmd/*.c node/chain/*.c test/*/*.c test/node/chain/*.c))): | $(BUILD)/bind/.stamp
+
 # ---- our code ----
 $(BUILD)/%.o: %.c | $(PROTO_HDRS)
 	@mkdir -p $(@D)
@@ -83,11 +108,11 @@ $(BUILD)/node/web_data.o: $(BUILD)/node/web_data.c node/web_files.h
 	$(CC) $(CFLAGS) $(LP_CFLAGS) $(WARN) -c -o $@ $<
 $(call archive,node): $(BUILD)/node/web_data.o
 
-$(BUILD)/lpnode: $(call objs,cmd) $(call archives,node)
-	$(CC) $(LP_LDFLAGS) -o $@ $(call objs,cmd) -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
+$(BUILD)/lpnode: $(MAIN) $(call archives,cmd)
+	$(CC) $(LP_LDFLAGS) -o $@ $< -Wl,--start-group $(call archives,cmd) -Wl,--end-group $(LIBS)
 
 # ---- tests: test/<room>/test_x.c links only what its room may use ----
-UNIT_SRCS := $(foreach r,$(ROOMS),$(wildcard test/$(r)/test_*.c))
+UNIT_SRCS := $(foreach r,$(ROOMS) bind,$(wildcard test/$(r)/test_*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRCS))
 room_of = $(patsubst test/%/,%,$(dir $(1)))
 define unit_rule
@@ -119,13 +144,13 @@ $(GPU_TESTS): $(BUILD)/%: $(BUILD)/%.o $(call archives,media/av)
 # ---- fuzz targets: test/fuzz/fuzz_x.c with corpus test/fuzz/corpus/x/ ----
 FUZZ_SRCS := $(wildcard test/fuzz/fuzz_*.c)
 FUZZ_REPLAY := $(patsubst test/fuzz/%.c,$(BUILD)/test/fuzz/%,$(FUZZ_SRCS))
-$(FUZZ_REPLAY): $(BUILD)/test/fuzz/%: $(BUILD)/test/fuzz/%.o $(BUILD)/test/fuzz/replay.o $(call archives,node)
-	$(CC) $(LP_LDFLAGS) -o $@ $< $(BUILD)/test/fuzz/replay.o -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
+$(FUZZ_REPLAY): $(BUILD)/test/fuzz/%: $(BUILD)/test/fuzz/%.o $(BUILD)/test/fuzz/replay.o $(call archives,cmd)
+	$(CC) $(LP_LDFLAGS) -o $@ $< $(BUILD)/test/fuzz/replay.o -Wl,--start-group $(call archives,cmd) -Wl,--end-group $(LIBS)
 fuzz-replay: $(FUZZ_REPLAY)
 ifneq ($(FUZZING),)
-$(patsubst test/fuzz/%.c,$(BUILD)/fuzzers/%,$(FUZZ_SRCS)): $(BUILD)/fuzzers/%: $(BUILD)/test/fuzz/%.o $(call archives,node)
+$(patsubst test/fuzz/%.c,$(BUILD)/fuzzers/%,$(FUZZ_SRCS)): $(BUILD)/fuzzers/%: $(BUILD)/test/fuzz/%.o $(call archives,cmd)
 	@mkdir -p $(@D)
-	$(CC) $(LP_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(call archives,node) -Wl,--end-group $(LIBS)
+	$(CC) $(LP_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(call archives,cmd) -Wl,--end-group $(LIBS)
 fuzzers: $(patsubst test/fuzz/%.c,$(BUILD)/fuzzers/%,$(FUZZ_SRCS))
 endif
 
@@ -135,8 +160,12 @@ fuzz:
 	scripts/fuzz.sh build/san-address-undefined-fuzzer-no-link/fuzzers $(or $(FUZZ_SECONDS),0)
 
 # ---- contracts: build/contracts/NAME.json, by which the program deploys and calls them ----
-contracts: build/contracts/.stamp
-build/contracts/.stamp: scripts/contracts.mjs package-lock.json $(wildcard eth/contracts/*.sol eth/contracts/*/*.sol test/contracts/sol/*.sol)
+contracts: build/contracts/.stamp build/contracts/test/.stamp
+CONTRACT_SRCS := scripts/contracts.mjs package-lock.json $(wildcard eth/contracts/*.sol eth/contracts/*/*.sol)
+build/contracts/.stamp: $(CONTRACT_SRCS) | build/web/hls.min.js	# whose making has installed the compiler
+	node scripts/contracts.mjs --own
+	@touch $@
+build/contracts/test/.stamp: build/contracts/.stamp $(wildcard test/contracts/sol/*.sol)
 	node scripts/contracts.mjs
 	@touch $@
 
@@ -211,5 +240,6 @@ help:
 	@echo "make docs       regenerate the option tables in docs/operators.md"
 	@echo "SAN=address,undefined or SAN=thread picks a sanitizer build folder"
 
-DEPS := $(foreach r,cmd $(ROOMS),$(patsubst %.o,%.d,$(call objs,$(r)))) $(UNIT_TESTS:=.d) $(TOOLS:=.d) $(GPU_TESTS:=.d) $(FUZZ_REPLAY:=.d)
+DEPS := $(BIND_OBJS:.o=.d) $(foreach r,cmd $(ROOMS),$(patsubst %.o,%.d,$(call objs,$(r)))) $(UNIT_TESTS:=.d) $(TOOLS:=.d) $(GPU_TESTS:=.d) $(FUZZ_REPLAY:=.d)
+libs_cmd := cmd $(libs_node)
 -include $(DEPS)

@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What did not fit shows that it did not. */
+static void mark_cut(struct err *err, int n)
+{
+	if (n >= (int)sizeof(err->msg))
+		memcpy(err->msg + sizeof(err->msg) - 4, "...", 4);
+}
+
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 {
 	va_list ap;
@@ -12,7 +19,7 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 		return -1;
 	err->code = code;
 	va_start(ap, fmt);
-	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	mark_cut(err, vsnprintf(err->msg, sizeof(err->msg), fmt, ap));
 	va_end(ap);
 	return -1;
 }
@@ -30,7 +37,8 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof(err->msg))
-		snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", inner);
+		n += snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", inner);
+	mark_cut(err, n);
 	return -1;
 }
 

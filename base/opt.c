@@ -16,9 +16,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/near.h"
 
 #define FILE_LEN_MAX (64u << 10)
-#define NAME_LEN_MAX 64
 #define HELP_INDENT 30
 #define HELP_WIDTH 92
 
@@ -339,46 +339,14 @@ static int refuse(const struct opt *o, enum opt_source from, const char *value, 
 	return rc;
 }
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-	unsigned m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Edits (Levenshtein) between two names, letters of either size alike. */
-static unsigned distance(const char *a, size_t a_len, const char *b)
-{
-	unsigned row[NAME_LEN_MAX + 1], diag, up;
-	size_t b_len = strlen(b), i, k;
-
-	if (a_len > NAME_LEN_MAX || b_len > NAME_LEN_MAX)
-		return 999;
-	for (k = 0; k <= b_len; k++)
-		row[k] = (unsigned)k;
-	for (i = 1; i <= a_len; i++) {
-		diag = row[0];
-		row[0] = (unsigned)i;
-		for (k = 1; k <= b_len; k++) {
-			bool same = tolower((unsigned char)a[i - 1]) ==
-				    tolower((unsigned char)b[k - 1]);
-
-			up = row[k];
-			row[k] = min3(up + 1, row[k - 1] + 1, diag + !same);
-			diag = up;
-		}
-	}
-	return row[b_len];
-}
-
 static const struct opt *nearest(const struct opt *table, size_t n, const char *name, size_t len)
 {
 	const struct opt *best = NULL;
-	unsigned least = len < 6 ? (unsigned)len / 2 : 3, d;
+	unsigned least = near_limit(len), d;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		d = distance(name, len, table[i].name);
+		d = near_distance(name, len, table[i].name);
 		if (d <= least) {
 			best = &table[i];
 			least = d ? d - 1 : 0;
@@ -427,6 +395,7 @@ struct target {
 	size_t n;
 	void *config;
 	enum opt_source *sources;	/* or NULL */
+	struct opt_more *more;		/* or NULL */
 };
 
 static int set(const struct target *t, const struct opt *o, const char *text, enum opt_source from,
@@ -475,14 +444,28 @@ static size_t content_len(const char *line, size_t len)
 	return i;
 }
 
-/* line is "name" or "name value", without spaces around it, not empty. */
-static int parse_setting(const struct target *t, const char *line, struct err *err)
+/* Is it another table's, which shares the file?  t is that table then. */
+static const struct opt *find_other(struct target *t, const char *name, size_t len)
 {
+	const struct opt_more *more = t->more;
+	const struct opt *o = more ? find(more->others, more->n_others, name, len) : NULL;
+
+	if (o)
+		*t = (struct target){ more->others, more->n_others, NULL, NULL, NULL };
+	return o;
+}
+
+/* line is "name" or "name value", without spaces around it, not empty. */
+static int parse_setting(const struct target *to, const char *line, struct err *err)
+{
+	struct target its = *to, *t = &its;
 	size_t name_len = strcspn(line, " \t");
 	const char *value = line + name_len + strspn(line + name_len, " \t");
 	const char *eq = memchr(line, '=', name_len);
 	const struct opt *o = find(t->table, t->n, line, name_len);
 
+	if (!o)
+		o = find_other(t, line, name_len);
 	if (!o && eq && find(t->table, t->n, line, (size_t)(eq - line)))
 		return err_set(err, ERR_INVALID, "%.*s=: write name and value with a space between",
 			       (int)(eq - line), line);
@@ -538,17 +521,25 @@ static int parse_lines(const struct target *t, const char *text, size_t len, str
 	return 0;
 }
 
-int opt_parse_file_text(const struct opt *table, size_t n, void *config, const char *text,
-			size_t len, enum opt_source *sources, struct err *err)
+static int parse_text(const struct target *t, const char *text, size_t len, struct err *err)
 {
-	struct target check = { table, n, NULL, NULL }, t = { table, n, config, sources };
+	struct target check = *t;
 
+	check.config = NULL;
 	if (len > FILE_LEN_MAX)
 		return err_set(err, ERR_INVALID, "%zu bytes; at most %u", len, FILE_LEN_MAX);
 	/* All or nothing: a config is not left half changed. */
 	if (parse_lines(&check, text, len, err) < 0)
 		return -1;
-	return parse_lines(&t, text, len, err);
+	return parse_lines(t, text, len, err);
+}
+
+int opt_parse_file_text(const struct opt *table, size_t n, void *config, const char *text,
+			size_t len, enum opt_source *sources, struct err *err)
+{
+	struct target t = { table, n, config, sources, NULL };
+
+	return parse_text(&t, text, len, err);
 }
 
 static int parse_file(const struct target *t, const char *path, struct err *err)
@@ -565,7 +556,7 @@ static int parse_file(const struct target *t, const char *path, struct err *err)
 	len = fread(text, 1, FILE_LEN_MAX + 1, f);
 	if (ferror(f))
 		rc = err_set(err, ERR_INVALID, "-config %.120s: %s", path, strerror(errno));
-	else if (opt_parse_file_text(t->table, t->n, t->config, text, len, t->sources, err) < 0)
+	else if (parse_text(t, text, len, err) < 0)
 		rc = err_wrap(err, "%.120s", path);
 	else
 		rc = 0;
@@ -660,16 +651,34 @@ static int parse_flag(const struct target *t, char *const *argv, int left, struc
 	return set(t, o, argv[1], OPT_FLAG, err) < 0 ? -1 : 2;
 }
 
+/* A word that is no flag.  only_args: behind "--". */
+static int take_arg(const struct target *t, char *arg, const struct opt *before, bool *only_args,
+		    struct err *err)
+{
+	if (!t->more || !t->more->args)
+		return refuse_positional(arg, before, err);
+	if (strcmp(arg, "--") == 0 && !*only_args)
+		*only_args = true;
+	else
+		t->more->args[t->more->n_args++] = arg;
+	return 0;
+}
+
 static int parse_argv(const struct target *t, int argc, char **argv, struct err *err)
 {
 	const struct opt *before = NULL;
+	bool only_args = false;
 	int i, took;
 
+	if (t->more)
+		t->more->n_args = 0;
 	for (i = 1; i < argc; i += took) {
-		if (!looks_like_flag(argv[i]))
-			return refuse_positional(argv[i], before, err);
-		before = flag_of(t, argv[i]);
-		took = parse_flag(t, argv + i, argc - i, err);
+		if (only_args || !looks_like_flag(argv[i])) {
+			took = take_arg(t, argv[i], before, &only_args, err) < 0 ? -1 : 1;
+		} else {
+			before = flag_of(t, argv[i]);
+			took = parse_flag(t, argv + i, argc - i, err);
+		}
 		if (took < 0)
 			return -1;
 	}
@@ -686,7 +695,7 @@ static char *config_path(const struct target *t, int argc, char **argv, char **e
 	if (!o)
 		return NULL;
 	path = env_value(o, env);
-	for (i = 1; i < argc; i++) {
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		const struct opt *f = flag_of(t, argv[i]);
 
 		eq = strchr(argv[i], '=');
@@ -701,7 +710,13 @@ static char *config_path(const struct target *t, int argc, char **argv, char **e
 int opt_parse(const struct opt *table, size_t n, void *config, int argc, char **argv, char **env,
 	      enum opt_source *sources, struct err *err)
 {
-	struct target check = { table, n, NULL, NULL }, t = { table, n, config, sources };
+	return opt_parse_more(table, n, config, argc, argv, env, sources, NULL, err);
+}
+
+int opt_parse_more(const struct opt *table, size_t n, void *config, int argc, char **argv, char **env,
+		   enum opt_source *sources, struct opt_more *more, struct err *err)
+{
+	struct target check = { table, n, NULL, NULL, more }, t = { table, n, config, sources, more };
 	char *path;
 	int rc;
 

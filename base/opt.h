@@ -46,6 +46,18 @@ enum opt_source { OPT_DEFAULT, OPT_FILE, OPT_ENV, OPT_FLAG };
  */
 int opt_parse(const struct opt *table, size_t n, void *config, int argc, char **argv,
 	      char **env, enum opt_source *sources, struct err *err);
+/* What opt_parse_more takes beyond opt_parse. */
+struct opt_more {
+	/* Settings of another program's table in the same config file: passed over, but checked. */
+	const struct opt *others;
+	size_t n_others;
+	/* Words that are no flags, in their order (borrowed from argv); room for argc.  "--" ends
+	 * the flags. */
+	char **args;
+	size_t n_args;
+};
+int opt_parse_more(const struct opt *table, size_t n, void *config, int argc, char **argv,
+		   char **env, enum opt_source *sources, struct opt_more *more, struct err *err);
 /* Parse one config text (for the fuzz target and opt_parse). */
 int opt_parse_file_text(const struct opt *table, size_t n, void *config, const char *text,
 			size_t len, enum opt_source *sources, struct err *err);

@@ -14,6 +14,7 @@
 #include "node/chain/journal.h"
 #include "node/chain/pin.h"
 struct err;
+struct devnet;
 
 /*
  * What the chain commands (lpnode bond, lpnode transcoders, ...) have in common.  A command
@@ -32,7 +33,8 @@ enum cli_need {
 	CLI_ACCOUNT,	/* and account: the one asked for, or the keystore's only one; no password */
 	CLI_KEY,	/* and key, store, journal: the password was right */
 	CLI_LOCAL_KEY,	/* account and key, no network */
-	CLI_STORE,	/* chain, account and store, no password (tx list) */
+	CLI_STORE,	/* chain, account, store and a journal that only looks; no password (tx list) */
+	CLI_DEPLOY,	/* as CLI_KEY, but there is no Controller yet: pin has chain id and genesis */
 };
 
 struct cli;
@@ -60,19 +62,23 @@ struct cli_commands {
 int cli_main(int argc, char **argv);
 /* Is this the first word of a chain command? */
 bool cli_knows(const char *word);
+/* The command or first word that somebody who typed this may have meant; NULL: none. */
+const char *cli_nearest(const char *word);
 void cli_print_commands(FILE *to);		/* by group, for lpnode --help */
 void cli_print_markdown(FILE *to);		/* for docs/cli.md: usage, flags */
 
 /* Common flags: the table is in cmd/cli_flags.c.  -network devnet -devnetDir DIR fills what is
  * not given from DIR/devnet.json: rpc, chain id, controller, and for an account its keystore
  * and password file. */
+extern const struct opt cli_common_opts[];
+extern const size_t n_cli_common_opts;
 struct cli_config {
 	char *eth_url;			/* -ethUrl URL,URL */
 	char *controller;		/* -ethController ADDR */
 	char *keystore;			/* -ethKeystorePath FILE|DIR; default DATADIR/keystore */
 	char *account;			/* -ethAcctAddr ADDR */
 	char *password_file;		/* -ethPasswordFile FILE; else asked at the terminal */
-	char *network, *devnet_dir;	/* -network devnet -devnetDir DIR */
+	char *network, *devnet_dir;	/* -network devnet -devnetDir DIR (./devnet) */
 	uint64_t chain_id;		/* -chainId N; 0: what the endpoint says */
 	char *datadir;			/* -datadir DIR */
 	char *max_gas_price;		/* -maxGasPrice "200 gwei" */
@@ -81,6 +87,7 @@ struct cli_config {
 	bool legacy_tx;			/* -legacyTx */
 	bool json, yes, help;		/* --json, --yes, --help */
 	char *verbosity;		/* -v, warn */
+	char *config_file;		/* -config FILE */
 };
 
 struct cli {
@@ -91,13 +98,17 @@ struct cli {
 	struct eth_header head;		/* of the start */
 	struct eth_addr account;
 	bool has_account;
+	char *keystore_file;		/* of account, when it is known; owned */
 	struct sig_key *key;
 	struct store *store;
 	struct journal *journal;
+	struct devnet *devnet;		/* NULL: another network */
 	json_t *out;			/* the JSON object being made */
 	const struct cli_command *command;
 	bool tty;			/* stdout is a terminal */
 };
+
+#define CLI_ANSWER_MS 30000	/* for one batch, whatever endpoints are tried */
 
 /* ---- reading contracts: one batch, one round trip ---- */
 #define CLI_READS_MAX 512
@@ -170,15 +181,20 @@ int cli_amount(struct u256 *wei, const char *text, enum cli_unit unit, struct er
 /* "12.345678 LPT": at most 6 digits behind the point, cut; never "0" for what is not 0
  * ("<0.000001 LPT").  to has room for 100. */
 char *cli_fmt_amount(char to[100], const struct u256 *wei, enum cli_unit unit);
+/* The same with every digit: what is about to be sent. */
+char *cli_fmt_exact(char to[100], const struct u256 *wei, enum cli_unit unit);
 char *cli_fmt_gwei(char to[100], const struct u256 *wei);
-/* PERC (1,000,000 = 100 %) as "12.5%", and back from "12.5" or "12.5%". */
+/* PERC (1,000,000 = 100 %) as "12.5%", and back from "12.5" or "12.5%", at most 100 %. */
 char *cli_fmt_perc(char to[32], uint64_t perc);
 int cli_perc(uint64_t *perc, const char *text, struct err *err);
 
 /* ---- output ---- */
-/* For people only (nothing with --json); to standard output. */
+/* Whatever is printed for people goes through a sieve: what a stranger has put on chain cannot
+ * move the cursor or colour the terminal. */
+/* For people only (nothing with --json); to standard output.  No newline at its end is needed. */
 void cli_say(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* "label          text" for people; "name": value in the JSON object.  value is stolen. */
+/* "label          text" for people; "name": value in the JSON object.  value is stolen.  Without
+ * a label it is for JSON only, without a name for people only (value NULL). */
 void cli_field(struct cli *c, const char *name, json_t *value, const char *label,
 	       const char *text_fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Amounts in JSON are decimal strings of wei. */
@@ -205,5 +221,9 @@ int cli_addr(const struct cli *c, struct eth_addr *a, const char *text, struct e
 bool cli_confirm(struct cli *c, const char *question);
 /* A password from the flag's file, descriptor (fd:N), or the terminal without echo.  secret_free. */
 char *cli_password(const struct cli *c, const char *prompt, bool twice, struct err *err);
+/* The same from another flag: FILE, "fd:N", or NULL for the terminal. */
+char *cli_password_from(const char *source, const char *prompt, bool twice, struct err *err);
+/* A file, or standard input ("-"), of at most b->max bytes.  Fails with ERR_INVALID naming it. */
+int cli_read_file(struct buf *b, const char *path, struct err *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/opt.h"
 #include "base/secret.h"
 #include "cmd/bench.h"
+#include "cmd/cli.h"
 #include "cmd/options.h"
 #include "node/node.h"
 #include "node/work/gpuprobe.h"
@@ -36,6 +37,14 @@ static const struct subcommand *find_subcommand(const char *name)
 		if (strcmp(subcommands[i].name, name) == 0)
 			return &subcommands[i];
 	return NULL;
+}
+
+/* A word behind lpnode that is no flag: one of the above, or a chain command or its mistyping. */
+static int run_word(int argc, char **argv)
+{
+	const struct subcommand *sub = find_subcommand(argv[0]);
+
+	return sub ? sub->main(argc, argv) : cli_main(argc, argv);
 }
 
 static int usage(const struct err *err)
@@ -78,7 +87,8 @@ static void print_help(void)
 	       "each flag also as LP_NAME in the environment, or as NAME VALUE in -config FILE\n");
 	printf("\nor: lpnode COMMAND [FLAGS], with --help for its flags\n");
 	for (i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
-		printf("  %-26s  %s\n", subcommands[i].name, subcommands[i].help);
+		printf("  %-38s%s\n", subcommands[i].name, subcommands[i].help);
+	cli_print_commands(stdout);
 	printf("\n");
 	opt_print_help(stdout, lpnode_opts, n_lpnode_opts);
 }
@@ -97,6 +107,10 @@ static int run(struct config *c, struct err *err)
 		opt_print_markdown(stdout, lpnode_opts, n_lpnode_opts);
 		return 0;
 	}
+	if (c->help_commands) {
+		cli_print_markdown(stdout);
+		return 0;
+	}
 	if (setup_log(c, err) < 0 || node_check_opts(&c->node, err) < 0)
 		return usage(err);
 	default_datadir(c);
@@ -109,7 +123,8 @@ static int run(struct config *c, struct err *err)
 int main(int argc, char **argv)
 {
 	extern char **environ;
-	const struct subcommand *sub;
+	/* What only commands need may stand in the same config file. */
+	struct opt_more more = { .others = cli_common_opts, .n_others = n_cli_common_opts };
 	struct config c = { 0 };
 	struct err err = { 0 };
 	int rc;
@@ -118,12 +133,11 @@ int main(int argc, char **argv)
 		return work_zygote_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], GPU_PROBE_ARG) == 0)
 		return gpu_probe_main(argc, argv);
-	sub = argc > 1 ? find_subcommand(argv[1]) : NULL;
-	if (sub)
-		return sub->main(argc - 1, argv + 1);
+	if (argc > 1 && argv[1][0] != '-')
+		return run_word(argc - 1, argv + 1);
 	secret_process_init();
 	mem_process_init();
-	if (opt_parse(lpnode_opts, n_lpnode_opts, &c, argc, argv, environ, NULL, &err) < 0)
+	if (opt_parse_more(lpnode_opts, n_lpnode_opts, &c, argc, argv, environ, NULL, &more, &err) < 0)
 		return usage(&err);
 	rc = run(&c, &err);
 	opt_free(lpnode_opts, n_lpnode_opts, &c);

@@ -95,5 +95,7 @@ const struct opt lpnode_opts[] = {
 	{ "help", OPT_BOOL, AT(help), "false", 0, 0, "Node", NULL, "print this and end" },
 	{ "helpMarkdown", OPT_BOOL, AT(help_markdown), "false", 0, 0, "Node", NULL,
 	  "print the option tables of docs/operators.md and end" },
+	{ "helpCommands", OPT_BOOL, AT(help_commands), "false", 0, 0, "Node", NULL,
+	  "print the tables of docs/cli.md and end" },
 };
 const size_t n_lpnode_opts = sizeof(lpnode_opts) / sizeof(lpnode_opts[0]);

@@ -9,7 +9,7 @@
 struct config {
 	struct node_opts node;
 	char *config_file, *verbosity, *log_format;
-	bool version, help, help_markdown;
+	bool version, help, help_markdown, help_commands;
 };
 extern const struct opt lpnode_opts[];
 extern const size_t n_lpnode_opts;

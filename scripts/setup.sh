@@ -2,6 +2,7 @@
 # Installs what is missing and says nothing when nothing is.
 #   setup.sh run    to build and run        setup.sh test   and to test
 #   setup.sh bench  and to measure          setup.sh web    only npm's part of `run`
+#   setup.sh devnet `run` and the chain of scripts/devnet.sh
 # Debian packages by apt-get (as root, or through sudo), npm packages as
 # package-lock.json pins them, without running any package's scripts.
 set -eu
@@ -67,17 +68,23 @@ install_debs() {
 	}
 }
 
-# want: "run" (what the page needs) or "test" (everything).
+# want: "run" (what is built from: the page, the contracts), "devnet" (and Anvil) or "test"
+# (everything).  What an earlier call wanted more of stays: npm would take it away.
 install_npm() {
 	want=$1
 	stamp=node_modules/.lpnode-setup
 	sum=$(sha256sum package-lock.json | cut -d' ' -f1)
-	case "$(cat $stamp 2>/dev/null)" in
-	"$sum test" | "$sum $want") return 0 ;;
+	read -r had level_had 2>/dev/null <$stamp || had= level_had=
+	case "$level_had $want" in
+	"test "* | "devnet run") want=$level_had ;;
 	esac
+	[ "$had $level_had" != "$sum $want" ] || return 0
 	command -v npm >/dev/null || die "npm is missing: run scripts/setup.sh run"
-	omit=
-	[ "$want" = test ] || omit="--omit=dev --omit=optional"
+	case $want in
+	test) omit= ;;
+	devnet) omit=--omit=dev ;;
+	*) omit="--omit=dev --omit=optional" ;;
+	esac
 	say "npm packages for: $want"
 	mkdir -p build
 	npm ci --ignore-scripts --no-audit --no-fund $omit >build/setup-npm.log 2>&1 || {
@@ -92,5 +99,6 @@ run) install_debs $run_pkgs; install_npm run ;;
 test) install_debs $run_pkgs $test_pkgs; install_npm test ;;
 bench) install_debs $run_pkgs $test_pkgs $bench_pkgs; install_npm test ;;
 web) install_npm run ;;
-*) die "unknown level '$level': run, test, bench or web" ;;
+devnet) install_debs $run_pkgs; install_npm devnet ;;
+*) die "unknown level '$level': run, test, bench, devnet or web" ;;
 esac

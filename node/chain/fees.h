@@ -7,7 +7,8 @@ struct err;
 
 /*
  * What a transaction may cost: pure rules, any thread.  All prices are wei a gas.
- * A first offer covers two doublings of half the base fee's growth (2 * base + tip); a
+ * A first offer covers a doubled base fee (2 * base + tip; legacy: the price and an eighth);
+ * one so near the ceiling that it could not be raised below it goes to the ceiling.  A
  * replacement raises both prices by at least 1/8, rounded up, and at least to what a first
  * offer would be now.  Nothing ever passes the ceiling: what would need more waits.
  * Source: DESIGN 7; facts/reliability.md D4; EIP-1559.
@@ -36,7 +37,7 @@ int fee_first(struct fee_offer *o, const struct fee_policy *p, const struct fee_
 /* next replaces last.  Fails with ERR_LIMIT when that would pass the ceiling: last stands. */
 int fee_bump(struct fee_offer *next, const struct fee_offer *last, const struct fee_policy *p,
 	     const struct fee_market *m, struct err *err);
-/* Would last be mined now?  If so there is nothing to bump. */
+/* Would o be mined now?  If so there is nothing to bump. */
 bool fee_covers(const struct fee_offer *o, const struct fee_market *m);
 
 #endif

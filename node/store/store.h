@@ -19,19 +19,23 @@ struct err;
  *
  * A full disk: ERR_LIMIT, nothing changed, and the next write may succeed.  A failing disk
  * (EIO, MDB_PANIC): ERR_IO for ever after; whoever owns the store must stop acknowledging.
- * The map grows by itself up to map_max.
+ * The file grows by itself up to map_max, as much as is written; then writes fail with
+ * ERR_LIMIT until the program is started with more.  All processes give the same map_max.
+ *
+ * One process opens a store once, and does not use it after fork.  No network file system.
  * Source: facts/reliability.md 1.1.
  */
-#define STORE_KEY_MAX 511
-#define STORE_TABLES_MAX 32
+#define STORE_KEY_MAX 470
+#define STORE_WAITING_MAX 1024		/* submitted and not yet done */
 
 struct store;
 struct store_txn;
 
-/* dir is made (0700) when absent.  Fails with ERR_DENIED (others can write there), ERR_IO. */
+/* dir and what is missing above it is made (0700).  map_max in bytes, rounded up to a MiB.
+ * Fails with ERR_DENIED (others can write there, or a network file system), ERR_IO. */
 struct store *store_open(const char *dir, size_t map_max, struct err *err);
-/* After the last submitted function has run and its done was called (run the loop until
- * closed, when a loop was used). */
+/* After the last submitted function has run and its done was called; may be called from that
+ * done.  When store_submit was used the loop must still run once more.  NULL is fine. */
 void store_close(struct store *s);
 
 /* Returns 0: commit; -1 with err: nothing of it is kept. */
@@ -41,14 +45,15 @@ int store_write(struct store *s, store_fn *fn, void *arg, struct err *err);
 
 /* On the loop.  fn runs on the store's thread in order of submission; done runs on the loop
  * after the commit is durable, or with what fn or the commit failed of.  Functions that fail
- * take nothing from others of the same commit.  At most 1024 wait: ERR_BUSY, done is not run. */
+ * take nothing from others of the same commit.  At most STORE_WAITING_MAX wait: then ERR_BUSY,
+ * and done is not run.  One loop for a store; it stays alive while something waits. */
 typedef void store_done_cb(void *arg, const struct err *err);	/* err NULL: durable */
 int store_submit(struct store *s, uv_loop_t *loop, store_fn *fn, store_done_cb *done, void *arg,
 		 struct err *err);
 
 /* ---- in a transaction ---- */
 struct store_bytes {
-	const void *p;		/* valid until the transaction ends or writes */
+	const void *p;		/* valid until the transaction ends or writes; may be unaligned */
 	size_t n;
 };
 /* A table is made by its first put; names of [a-z_]{1,32}. */

@@ -1,0 +1,602 @@
+/*
+ * From a plan to transactions that are done: what happens and what it costs is told before
+ * anything is sent; the journal sends; what the chain said of it is told afterwards.
+ *
+ * An intent's key ends with the number that the journal's next transaction will have: no two
+ * intents share one, and two processes that begin at the same time do.  While the same intent
+ * is under way it is joined, so that a command typed again after a Ctrl-C sends nothing twice.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "cmd/cli_internal.h"
+#include "node/chain/rpc.h"
+#include "node/store/store.h"
+
+#define DATA_MAX (128 * 1024)
+#define SAYS_MAX (64 * 1024)
+#define GAS_UNKNOWN 500000	/* of what can be estimated only when the one before is done */
+#define LEAST_TIP_WEI 100000000	/* 0.1 gwei */
+#define LOOK_BACK 1024		/* transactions among which one under way is looked for */
+#define PROGRESS_MS 1000
+
+/* ---- plans ---- */
+
+struct cli_plan_tx *cli_plan_add(struct cli_plan *p, const struct cli *c, enum chain_contract to, const char *key,
+				 const char *what_fmt, ...)
+{
+	struct cli_plan_tx *tx = &p->tx[p->n];
+	va_list ap;
+
+	assert(p->n < CLI_PLAN_MAX);
+	p->n++;
+	memset(tx, 0, sizeof(*tx));
+	tx->to = c->pin.contracts[to];
+	tx->key = xstrdup(key);
+	va_start(ap, what_fmt);
+	if (vasprintf(&tx->what, what_fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	/* The journal keeps so much of it; what is left out shows. */
+	if (strlen(tx->what) > JOURNAL_WHAT_MAX)
+		memcpy(tx->what + JOURNAL_WHAT_MAX - 3, "...", 4);
+	buf_init(&tx->data, DATA_MAX);
+	return tx;
+}
+
+void cli_plan_say(struct cli_plan *p, const char *fmt, ...)
+{
+	char *line = NULL;
+	va_list ap;
+
+	if (!p->says.max)
+		buf_init(&p->says, SAYS_MAX);
+	va_start(ap, fmt);
+	if (vasprintf(&line, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	buf_add_str(&p->says, line);
+	buf_add_str(&p->says, "\n");
+	free(line);
+}
+
+void cli_plan_fini(struct cli_plan *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		free(p->tx[i].what);
+		free(p->tx[i].key);
+		buf_fini(&p->tx[i].data);
+	}
+	if (p->says.max)
+		buf_fini(&p->says);
+	memset(p, 0, sizeof(*p));
+}
+
+/* ---- what it costs ---- */
+
+int cli_fee_policy(struct fee_policy *p, const struct cli *c, struct err *err)
+{
+	const char *text = c->o.max_gas_price ? c->o.max_gas_price : "200 gwei";
+
+	p->tip = u256_of(LEAST_TIP_WEI);
+	if (text[strspn(text, "0123456789. ")] == '\0')
+		return err_set(err, ERR_INVALID, "-maxGasPrice=%.40s: say of what, as in \"200 gwei\"", text);
+	if (cli_amount(&p->ceiling, text, UNIT_ETH, err) < 0)
+		return err_wrap(err, "-maxGasPrice");
+	return 0;
+}
+
+/* What the chain says now, about a plan. */
+struct quote {
+	struct u256 balance;
+	struct fee_market market;
+	struct fee_offer offer;
+	uint64_t gas[CLI_PLAN_MAX];	/* estimated */
+	bool guessed;			/* one of them could not be */
+};
+
+enum { ASK_BALANCE, ASK_HEAD, ASK_TIP, ASK_PRICE, ASK_CALL, ASK_GAS, N_ASK = ASK_GAS + CLI_PLAN_MAX };
+
+/* The calls of a quote; params are owned by the caller. */
+static size_t quote_calls(struct rpc_call calls[N_ASK], char *params[N_ASK], const struct cli *c,
+			  const struct cli_plan *plan)
+{
+	static const char *const methods[] = {
+		"eth_getBalance", "eth_getBlockByNumber", "eth_maxPriorityFeePerGas", "eth_gasPrice", "eth_call",
+	};
+	size_t i, n = ASK_GAS + plan->n;
+	struct buf b;
+	char addr[43];
+
+	eth_addr_fmt(addr, &c->account);
+	for (i = 0; i < n; i++) {
+		buf_init(&b, 4 * DATA_MAX);
+		buf_add_str(&b, "[");
+		if (i == ASK_BALANCE)
+			buf_addf(&b, "\"%s\",\"latest\"", addr);
+		else if (i == ASK_HEAD)
+			buf_add_str(&b, "\"latest\",false");
+		else if (i >= ASK_CALL)
+			cli_add_call(&b, &c->account, &plan->tx[i == ASK_CALL ? 0 : i - ASK_GAS]);
+		buf_add_str(&b, i == ASK_CALL ? ",\"latest\"]" : "]");
+		buf_cstr(&b);
+		params[i] = (char *)b.data;
+		calls[i] = (struct rpc_call){ i < ASK_GAS ? methods[i] : "eth_estimateGas", params[i] };
+	}
+	return n;
+}
+
+static int read_market(struct fee_market *m, const struct cli *c, const struct rpc_reply *r, struct err *err)
+{
+	struct eth_header head;
+
+	if (rpc_header(&head, r[ASK_HEAD].result, err) < 0)
+		return -1;
+	m->legacy = c->o.legacy_tx || !head.has_base_fee;
+	m->base_fee = head.base_fee;
+	m->tip = u256_zero;
+	if (m->legacy)
+		return rpc_u256(&m->tip, r[ASK_PRICE].result, "eth_gasPrice", err);
+	/* A node that does not suggest a tip leaves it to our least. */
+	return r[ASK_TIP].result ? rpc_u256(&m->tip, r[ASK_TIP].result, "eth_maxPriorityFeePerGas", err) : 0;
+}
+
+static int read_gas(struct quote *q, const struct cli_plan *plan, const struct rpc_reply *r, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < plan->n; i++) {
+		const struct rpc_reply *e = &r[ASK_GAS + i];
+
+		if (plan->tx[i].gas) {
+			q->gas[i] = plan->tx[i].gas;
+		} else if (e->result) {
+			if (rpc_u64(&q->gas[i], e->result, "eth_estimateGas", err) < 0)
+				return 1;
+		} else if (i == 0) {
+			return cli_refused(e, "", err);
+		} else {
+			q->gas[i] = GAS_UNKNOWN;
+			q->guessed = true;
+		}
+	}
+	return 0;
+}
+
+static int read_quote(struct quote *q, const struct cli *c, const struct cli_plan *plan, const struct rpc_reply *r,
+		      struct err *err)
+{
+	struct fee_policy policy;
+
+	if (!r[ASK_CALL].result)
+		return cli_refused(&r[ASK_CALL], "", err);
+	if (!r[ASK_BALANCE].result)
+		return cli_refused(&r[ASK_BALANCE], "eth_getBalance", err);
+	if (rpc_u256(&q->balance, r[ASK_BALANCE].result, "eth_getBalance", err) < 0 ||
+	    read_market(&q->market, c, r, err) < 0)
+		return 1;
+	if (cli_fee_policy(&policy, c, err) < 0)
+		return 2;
+	if (fee_first(&q->offer, &policy, &q->market, err) < 0)
+		return 3;
+	return read_gas(q, plan, r, err);
+}
+
+static int get_quote(struct quote *q, struct cli *c, const struct cli_plan *plan, struct err *err)
+{
+	struct rpc_call calls[N_ASK];
+	struct rpc_reply r[N_ASK];
+	char *params[N_ASK];
+	size_t n = quote_calls(calls, params, c, plan), i;
+	int rc;
+
+	memset(q, 0, sizeof(*q));
+	rc = cli_rpc(c, calls, n, r, err);
+	if (rc == 0)
+		rc = read_quote(q, c, plan, r, err);
+	for (i = 0; i < n; i++) {
+		rpc_reply_fini(&r[i]);
+		free(params[i]);
+	}
+	return rc;
+}
+
+/* What a plan costs. */
+struct cost {
+	uint64_t gas;
+	struct u256 price;	/* of a unit of gas now */
+	struct u256 now, most;	/* fees */
+	struct u256 value;	/* sent along */
+	struct u256 need;	/* value and most: what the account must have */
+};
+
+static bool add_costs(struct cost *k, const struct quote *q, const struct cli_plan *plan)
+{
+	struct u256 gas, limit;
+	size_t i;
+
+	memset(k, 0, sizeof(*k));
+	for (i = 0; i < plan->n; i++) {
+		k->gas += q->gas[i];
+		if (!u256_add(&k->value, &k->value, &plan->tx[i].value))
+			return false;
+	}
+	gas = u256_of(k->gas);
+	limit = u256_of(k->gas + k->gas / 4);	/* as the journal asks for */
+	k->price = q->market.tip;
+	if (!q->market.legacy && (!u256_add(&k->price, &q->market.base_fee, &q->offer.max_tip)))
+		return false;
+	return u256_mul(&k->now, &gas, &k->price) && u256_mul(&k->most, &limit, &q->offer.max_fee) &&
+	       u256_add(&k->need, &k->most, &k->value);
+}
+
+static void tell_cost(struct cli *c, const struct cost *k, const struct quote *q, const struct cli_plan *plan)
+{
+	char a[100], b[100], d[100];
+	size_t i;
+
+	if (plan->says.len)
+		cli_say(c, "%.*s", (int)plan->says.len, (const char *)plan->says.data);
+	for (i = 0; i < plan->n; i++)
+		cli_say(c, "transaction %zu of %zu: %s", i + 1, plan->n, plan->tx[i].what);
+	cli_say(c, "cost: %s%" PRIu64 " gas at %s, %s now, at most %s", q->guessed ? "about " : "", k->gas,
+		cli_fmt_gwei(a, &k->price), cli_fmt_amount(b, &k->now, UNIT_ETH), cli_fmt_amount(d, &k->most, UNIT_ETH));
+	if (!u256_is_zero(&k->value))
+		cli_say(c, "sent along: %s", cli_fmt_exact(a, &k->value, UNIT_ETH));
+}
+
+static int check_balance(const struct cli *c, const struct cost *k, const struct quote *q, struct err *err)
+{
+	char have[100], need[100], addr[43];
+
+	if (u256_cmp(&q->balance, &k->need) >= 0)
+		return 0;
+	eth_addr_fmt(addr, &c->account);
+	err_set(err, ERR_DENIED, "%s has %s, it needs up to %s: send it ETH first", addr,
+		cli_fmt_amount(have, &q->balance, UNIT_ETH), cli_fmt_amount(need, &k->need, UNIT_ETH));
+	return 3;
+}
+
+/* ---- asking ---- */
+
+int cli_ask_to_send(struct cli *c, struct err *err)
+{
+	if (c->o.yes)
+		return 0;
+	if (c->o.json || !isatty(STDIN_FILENO)) {
+		err_set(err, ERR_INVALID, "nobody to ask: add --yes to send it");
+		return 2;
+	}
+	if (cli_confirm(c, "Send?"))
+		return 0;
+	err_set(err, ERR_DENIED, "nothing was sent");
+	return 3;
+}
+
+/* ---- waiting ---- */
+
+struct waiting {
+	struct cli *c;
+	struct tx_info tx;
+	bool done;		/* stop running the loop */
+	bool final, timed_out;
+	bool tty;		/* standard error is one: a line that changes */
+	int64_t since_ms;
+	uv_timer_t deadline, progress;
+	uv_signal_t signals[2];
+	int n_open;		/* handles */
+	bool closed;
+};
+
+static void show_progress(struct waiting *w, bool changed)
+{
+	int64_t s = (clock_mono_ms() - w->since_ms) / 1000;
+	struct buf b;
+
+	if (!w->tx.id || (!w->tty && !changed))
+		return;
+	buf_init(&b, 4096);
+	cli_add_clean(&b, w->tx.what, false);
+	fprintf(stderr, "%s#%" PRIu64 " %s: %s, %" PRId64 " s%s", w->tty ? "\r" : "", w->tx.id, buf_cstr(&b),
+		tx_state_name(w->tx.state), s, w->tty ? "\033[K" : "\n");
+	buf_fini(&b);
+}
+
+static void on_tx(void *arg, const struct tx_info *tx, const struct eth_receipt *receipt)
+{
+	struct waiting *w = arg;
+	bool changed = !w->tx.id || w->tx.state != tx->state;
+
+	w->tx = *tx;
+	show_progress(w, changed);
+	if (tx_state_is_final(tx->state))
+		w->final = w->done = true;
+}
+
+static void on_deadline(uv_timer_t *t)
+{
+	struct waiting *w = t->data;
+
+	w->timed_out = w->done = true;
+}
+
+static void on_progress(uv_timer_t *t)
+{
+	show_progress(t->data, false);
+}
+
+static void on_interrupt(uv_signal_t *s, int signum)
+{
+	struct waiting *w = s->data;
+
+	w->timed_out = w->done = true;
+}
+
+static void start_waiting(struct waiting *w, struct cli *c)
+{
+	static const int signums[] = { SIGINT, SIGTERM };
+	size_t i;
+
+	memset(w, 0, sizeof(*w));
+	w->c = c;
+	w->tty = isatty(STDERR_FILENO);
+	w->since_ms = clock_mono_ms();
+	w->n_open = 4;
+	uv_timer_init(&c->loop, &w->deadline);
+	uv_timer_init(&c->loop, &w->progress);
+	w->deadline.data = w->progress.data = w;
+	uv_timer_start(&w->deadline, on_deadline, c->o.wait_ms, 0);
+	uv_timer_start(&w->progress, on_progress, PROGRESS_MS, PROGRESS_MS);
+	for (i = 0; i < 2; i++) {
+		uv_signal_init(&c->loop, &w->signals[i]);
+		w->signals[i].data = w;
+		uv_signal_start(&w->signals[i], on_interrupt, signums[i]);
+	}
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+	struct waiting *w = h->data;
+
+	w->closed = --w->n_open == 0;
+}
+
+static void stop_waiting(struct waiting *w)
+{
+	uv_close((uv_handle_t *)&w->deadline, on_handle_closed);
+	uv_close((uv_handle_t *)&w->progress, on_handle_closed);
+	uv_close((uv_handle_t *)&w->signals[0], on_handle_closed);
+	uv_close((uv_handle_t *)&w->signals[1], on_handle_closed);
+	cli_run_until(w->c, &w->closed);
+	if (w->tty && w->tx.id)
+		fputs("\r\033[K", stderr);
+}
+
+/* The exit code that a transaction's end means. */
+static int judge(const struct tx_info *tx, bool timed_out, struct err *err)
+{
+	if (tx->state == TX_DONE)
+		return 0;
+	if (timed_out) {
+		err_set(err, ERR_TIMEOUT, "%s is %s, not done yet: it goes on with `lpnode tx wait %" PRIu64 "`",
+			tx->what, tx_state_name(tx->state), tx->id);
+		return 5;
+	}
+	err_set(err, ERR_DENIED, "%.60s: %s%s%s", tx->what, tx_state_name(tx->state), *tx->why ? ": " : "", tx->why);
+	return tx->state == TX_REFUSED ? 3 : 4;
+}
+
+/* Runs until the transaction that cb reports on is final; begin starts it. */
+static int wait_for(struct cli *c, const struct intent *begin, uint64_t id, struct cli_wait_result *r,
+		    struct err *err)
+{
+	struct waiting w;
+	int rc;
+
+	start_waiting(&w, c);
+	rc = begin ? journal_submit(c->journal, begin, on_tx, &w, err) : journal_watch(c->journal, id, on_tx, &w, err);
+	if (rc == 0)
+		cli_run_until(c, &w.done);
+	stop_waiting(&w);
+	if (rc < 0)
+		return 1;
+	r->tx = w.tx;
+	r->timed_out = !w.final;
+	if (!w.final && !w.tx.id) {
+		err_set(err, ERR_TIMEOUT, "nothing was heard of it: see `lpnode tx list`");
+		return 5;
+	}
+	return judge(&w.tx, !w.final, err);
+}
+
+int cli_wait_tx(struct cli *c, uint64_t id, struct cli_wait_result *r, struct err *err)
+{
+	return wait_for(c, NULL, id, r, err);
+}
+
+/* ---- sending ---- */
+
+json_t *cli_json_tx(const struct tx_info *tx)
+{
+	json_t *o = json_object();
+	struct u256 gas = u256_of(tx->gas_used), cost;
+	bool mined = tx->block != 0;
+
+	json_object_set_new(o, "id", json_integer((json_int_t)tx->id));
+	json_object_set_new(o, "what", json_string(tx->what));
+	json_object_set_new(o, "state", json_string(tx_state_name(tx->state)));
+	json_object_set_new(o, "from", cli_json_addr(&tx->from));
+	json_object_set_new(o, "to", tx->creates ? json_null() : cli_json_addr(&tx->to));
+	json_object_set_new(o, "value", cli_json_amount(&tx->value));
+	json_object_set_new(o, "nonce", tx->has_nonce ? json_integer((json_int_t)tx->nonce) : json_null());
+	json_object_set_new(o, "hash", mined ? cli_json_hash(&tx->tx_hash) : tx->n_attempts ?
+			    cli_json_hash(&tx->attempts[tx->n_attempts - 1].hash) : json_null());
+	json_object_set_new(o, "block", mined ? json_integer((json_int_t)tx->block) : json_null());
+	json_object_set_new(o, "gasUsed", mined ? json_integer((json_int_t)tx->gas_used) : json_null());
+	json_object_set_new(o, "gasPrice", mined ? cli_json_amount(&tx->gas_price) : json_null());
+	json_object_set_new(o, "cost", mined && u256_mul(&cost, &gas, &tx->gas_price) ? cli_json_amount(&cost) :
+			    json_null());
+	json_object_set_new(o, "why", *tx->why ? json_string(tx->why) : json_null());
+	return o;
+}
+
+/* Begins with base and "/". */
+static bool has_base(const char *key, const char *base)
+{
+	size_t n = strlen(base);
+
+	return strncmp(key, base, n) == 0 && key[n] == '/' && !strchr(key + n + 1, '/');
+}
+
+/*
+ * The key to send under: of the same intent while it is under way, else a new one.  Exit code 3
+ * when another one of that kind is under way.
+ */
+static int choose_key(char **key, struct cli *c, const struct cli_plan_tx *tx, struct err *err)
+{
+	char addr[43], *base;
+	struct tx_info *list = xcalloc(LOOK_BACK, sizeof(*list));
+	struct err why = { 0 };
+	size_t n = journal_list(c->store, &c->account, list, LOOK_BACK, &why), i;
+	int rc = 0;
+
+	*key = NULL;
+	eth_addr_fmt(addr, &c->account);
+	base = xasprintf("%s/%s", addr, tx->key);
+	for (i = 0; i < n && !*key && rc == 0; i++) {
+		if (tx_state_is_final(list[i].state) || !has_base(list[i].key, base))
+			continue;
+		if (strcmp(list[i].what, tx->what) == 0) {
+			*key = xstrdup(list[i].key);
+			cli_say(c, "#%" PRIu64 " is the same and under way (%s): waiting for it", list[i].id,
+				tx_state_name(list[i].state));
+			continue;
+		}
+		err_set(err, ERR_DENIED, "#%" PRIu64 " is under way (%.60s): wait for it with `lpnode tx wait %" PRIu64
+			"`, or give it up with `lpnode tx cancel %" PRIu64 "`", list[i].id, list[i].what, list[i].id,
+			list[i].id);
+		rc = 3;
+	}
+	if (why.code) {
+		*err = why;
+		rc = 1;
+	}
+	if (rc == 0 && !*key)
+		*key = xasprintf("%s/%" PRIu64, base, n ? list[0].id + 1 : 1);
+	free(base);
+	free(list);
+	return rc;
+}
+
+static int fetch_receipt(struct cli *c, const struct tx_info *tx, struct eth_receipt *receipt, struct err *err)
+{
+	json_t *hash = cli_json_hash(&tx->tx_hash);
+	char *params = xasprintf("[\"%s\"]", json_string_value(hash));
+	struct rpc_call call = { "eth_getTransactionReceipt", params };
+	struct rpc_reply r;
+	int rc = cli_rpc(c, &call, 1, &r, err);
+
+	if (rc == 0 && !r.result)
+		rc = cli_refused(&r, "receipt", err);
+	else if (rc == 0 && rpc_receipt(receipt, r.result, err) < 0)
+		rc = 1;
+	rpc_reply_fini(&r);
+	free(params);
+	json_decref(hash);
+	return rc;
+}
+
+static void tell_end(struct cli *c, const struct tx_info *tx, json_t *list)
+{
+	char a[100], b[100];
+	struct u256 gas = u256_of(tx->gas_used), cost;
+
+	json_array_append_new(list, cli_json_tx(tx));
+	if (tx->state == TX_DONE && u256_mul(&cost, &gas, &tx->gas_price))
+		cli_say(c, "#%" PRIu64 " %s: done in block %" PRIu64 ", %" PRIu64 " gas at %s, %s", tx->id, tx->what,
+			tx->block, tx->gas_used, cli_fmt_gwei(a, &tx->gas_price), cli_fmt_amount(b, &cost, UNIT_ETH));
+}
+
+static int send_one(struct cli *c, const struct cli_plan_tx *tx, struct eth_receipt *receipt, json_t *list,
+		    struct err *err)
+{
+	struct intent in = {
+		.what = tx->what, .creates = tx->creates, .to = tx->to, .value = tx->value,
+		.data = tx->data.data, .n_data = tx->data.len, .gas = tx->gas,
+	};
+	struct cli_wait_result *r = xcalloc(1, sizeof(*r));
+	char *key;
+	int rc = choose_key(&key, c, tx, err);
+
+	in.key = key;
+	if (rc == 0) {
+		rc = wait_for(c, &in, 0, r, err);
+		if (r->tx.id)
+			tell_end(c, &r->tx, list);
+	}
+	if (rc == 0)
+		rc = fetch_receipt(c, &r->tx, receipt, err);
+	free(key);
+	free(r);
+	return rc;
+}
+
+static int check_plan(const struct cli_plan *plan, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < plan->n; i++) {
+		if (plan->tx[i].data.failed) {
+			err_set(err, ERR_LIMIT, "%.80s: more data than a transaction may have", plan->tx[i].what);
+			return 2;
+		}
+	}
+	return 0;
+}
+
+/* Tells and asks. */
+static int prepare(struct cli *c, struct cli_plan *plan, struct err *err)
+{
+	struct quote q;
+	struct cost k;
+	int rc = check_plan(plan, err);
+
+	if (rc == 0)
+		rc = get_quote(&q, c, plan, err);
+	if (rc != 0)
+		return rc;
+	if (!add_costs(&k, &q, plan)) {
+		err_set(err, ERR_INVALID, "the endpoint tells prices that cannot be");
+		return 1;
+	}
+	tell_cost(c, &k, &q, plan);
+	rc = check_balance(c, &k, &q, err);
+	return rc == 0 ? cli_ask_to_send(c, err) : rc;
+}
+
+int cli_send(struct cli *c, struct cli_plan *plan, struct eth_receipt *receipts, struct err *err)
+{
+	json_t *list = json_array();
+	size_t i, k;
+	int rc;
+
+	memset(receipts, 0, plan->n * sizeof(*receipts));
+	rc = prepare(c, plan, err);
+	for (i = 0; i < plan->n && rc == 0; i++)
+		rc = send_one(c, &plan->tx[i], &receipts[i], list, err);
+	if (c->o.json && json_array_size(list))
+		json_object_set(c->out, "transactions", list);
+	json_decref(list);
+	for (k = 0; rc != 0 && k < plan->n; k++)
+		eth_receipt_fini(&receipts[k]);
+	return rc;
+}
