@@ -361,7 +361,7 @@ static int take_result(struct cli_read *r, struct rpc_reply *reply, bool may_rev
 /* Reads first..first + n of r: they are one batch. */
 static int read_batch(struct cli *c, struct cli_read *r, size_t n, bool may_revert, struct err *err)
 {
-	struct rpc_call calls[RPC_BATCH_MAX];
+	struct rpc_call calls[RPC_BATCH_MAX] = { 0 };
 	struct rpc_reply replies[RPC_BATCH_MAX];
 	char *params[RPC_BATCH_MAX];
 	size_t i;

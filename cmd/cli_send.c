@@ -244,7 +244,8 @@ static void tell_cost(struct cli *c, const struct cost *k, const struct quote *q
 	char a[100], b[100], d[100];
 	size_t i;
 
-	cli_say(c, "%.*s", (int)plan->says.len, (const char *)plan->says.data);
+	if (plan->says.len)
+		cli_say(c, "%.*s", (int)plan->says.len, (const char *)plan->says.data);
 	for (i = 0; i < plan->n; i++)
 		cli_say(c, "transaction %zu of %zu: %s", i + 1, plan->n, plan->tx[i].what);
 	cli_say(c, "cost: %s%" PRIu64 " gas at %s, %s now, at most %s", q->guessed ? "about " : "", k->gas,
@@ -577,8 +578,6 @@ static int prepare(struct cli *c, struct cli_plan *plan, struct err *err)
 		err_set(err, ERR_INVALID, "the endpoint tells prices that cannot be");
 		return 1;
 	}
-	if (plan->says.max)
-		buf_cstr(&plan->says);
 	tell_cost(c, &k, &q, plan);
 	rc = check_balance(c, &k, &q, err);
 	return rc == 0 ? cli_ask_to_send(c, err) : rc;
