@@ -17,7 +17,7 @@ const names = ['LivepeerToken', 'BondingManager', 'JobsManager', 'RoundsManager'
 async function deployController(evm, n = names.length) {
 	if (!fs.existsSync('build/contracts/Controller.json'))
 		await run('make', ['contracts'], { limitS: 300 });
-	const { abi, bytecode: { object } } = JSON.parse(fs.readFileSync("build/contracts/Controller.json"));
+	const { abi, bytecode: { object } } = JSON.parse(fs.readFileSync('build/contracts/Controller.json'));
 	const iface = new Interface(abi);
 	const send = async (tx) => {
 		const hash = await evm.rpc('eth_sendTransaction', { from: owner, gas: hex(5000000), ...tx });
@@ -28,15 +28,15 @@ async function deployController(evm, n = names.length) {
 		assert.equal(receipt.status, '0x1');
 		return receipt;
 	};
-	const to = (await send({ data: bytecode })).contractAddress;
+	const to = (await send({ data: object })).contractAddress;
 
 	for (const name of names.slice(0, n))
 		await send({ to, data: iface.encodeFunctionData('setContractInfo', [id(name), evm.emitters[0], `0x${'0'.repeat(40)}`]) });
 	return to;
 }
 
-async function aChain(t, n) {
-	const evm = await Evm.start(t);
+async function aChain(t, n, args) {
+	const evm = await Evm.start(t, args);
 
 	await evm.deployEmitters(1);
 	return { evm, controller: await deployController(evm, n) };
@@ -81,7 +81,7 @@ test('a chain begun anew is not the one from before', async (t) => {
 
 	assert.equal((await pin(first.evm.url, first.controller, 31337, t.dir())).code, 0);
 	first.evm.child.kill('SIGKILL');
-	const second = await aChain(t);
+	const second = await aChain(t, undefined, ['--timestamp', '1700000000']);
 
 	assert.equal(second.controller, first.controller);
 	await refused(/denied: \S+ is of another chain with the id 31337: its block 0 has changed/, second.evm.url,

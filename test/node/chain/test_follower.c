@@ -32,7 +32,8 @@ static struct {
 static struct {
 	bool drops_logs, drops_receipts, has_no_receipts, invents_logs, moves_logs, drops_headers, is_mute;
 	uint64_t range_max, says_head;
-	unsigned n_batches, n_logs, n_receipts, n_agree;
+	unsigned n_batches, n_logs, n_receipts, n_agree, n_blamed;
+	bool is_good_when_blamed;	/* as if another one were asked then */
 } endpoint;
 
 static const struct eth_addr ours = { { 0xaa, 1 } }, theirs = { { 0xbb, 2 } };
@@ -254,6 +255,19 @@ void rpc_cancel(struct rpc_batch *b)
 {
 	if (b)
 		uv_close((uv_handle_t *)&b->timer, on_batch_closed);
+}
+
+void rpc_blame(struct rpc *r, const char *why)
+{
+	endpoint.n_blamed++;
+	if (endpoint.is_good_when_blamed) {
+		bool keep = endpoint.is_good_when_blamed;
+		unsigned n = endpoint.n_blamed;
+
+		memset(&endpoint, 0, sizeof(endpoint));
+		endpoint.is_good_when_blamed = keep;
+		endpoint.n_blamed = n;
+	}
 }
 
 void rpc_note_head(struct rpc *r, uint64_t number)
@@ -588,6 +602,16 @@ static void logs_of_another_branch_are_refused(void **state)
 	assert_rows(0);
 }
 
+static void whose_answers_do_not_hold_is_not_asked_again(void **state)
+{
+	endpoint.moves_logs = endpoint.is_good_when_blamed = true;
+	grow_to(50, 1);
+	follow(0, 1);
+	run_until(is_at(50));
+	assert_int_equal(endpoint.n_blamed, 1);
+	assert_rows(0);
+}
+
 static void headers_that_are_not_there_are_waited_for(void **state)
 {
 	endpoint.drops_headers = true;
@@ -729,6 +753,7 @@ int main(void)
 		case_of(an_endpoint_without_receipts_is_believed),
 		case_of(invented_logs_are_refused),
 		case_of(logs_of_another_branch_are_refused),
+		case_of(whose_answers_do_not_hold_is_not_asked_again),
 		case_of(headers_that_are_not_there_are_waited_for),
 		case_of(silence_is_told_and_ends),
 		case_of(what_cannot_be_written_comes_again),
