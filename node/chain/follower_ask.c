@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "node/chain/follower_int.h"
 
-#define ASK_DEADLINE_MS 20000		/* over all endpoints */
+#define ASK_DEADLINE_MS 10000		/* over all endpoints */
 #define RANGE_DEADLINE_MS 6000		/* what one refuses and another does not differs that long */
 #define CALLS_MAX FOLLOWER_BLOCKS_MAX
 #define PARAMS_MAX 2048
