@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "cmd/cli_internal.h"
+#include "cmd/commands.h"
 #include "eth/keystore.h"
 
 #define FILE_MAX (64 * 1024)
@@ -357,5 +358,4 @@ static const struct cli_command commands[] = {
 	{ "account passwd", "", "change the password of a keystore file", GROUP, 0, 0, CLI_NOTHING, OPTS(passwd_table),
 	  sizeof(struct passwd_opts), run_passwd },
 };
-extern const struct cli_commands account_commands;
 const struct cli_commands account_commands = { commands, sizeof(commands) / sizeof(commands[0]) };

@@ -57,6 +57,9 @@ json_t *cli_json_tx(const struct tx_info *tx);
 /* -maxGasPrice and the least tip. */
 int cli_fee_policy(struct fee_policy *p, const struct cli *c, struct err *err);
 
+/* ---- cli_words.c, for its test ---- */
+const char *cli_sentence_name(size_t i);	/* NULL: no more */
+
 /* ---- cli_fmt.c ---- */
 /* Printable, valid UTF-8; what is not becomes '?'.  Newlines stay when lines. */
 void cli_add_clean(struct buf *b, const char *text, bool lines);

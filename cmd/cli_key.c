@@ -43,7 +43,7 @@ static int account_of_file(struct cli *c, const char *path, struct err *err)
 	c->has_account = rc == 0;
 	if (rc == 0 || why.code == ERR_NOT_FOUND)
 		return 0;
-	return err_set(err, why.code, "%.100s: %s", path, why.msg);
+	return err_set(err, why.code, "%s: %s", path, why.msg);
 }
 
 static void set_keystore(struct cli *c, const char *path)
@@ -68,10 +68,10 @@ static int account_of_folder(struct cli *c, const char *dir, struct err *err)
 	}
 	keystore_list_fini(&l);
 	if (n == 0)
-		return err_set(err, ERR_INVALID, "no account in %.100s: make one with `lpnode account new`, or say "
+		return err_set(err, ERR_INVALID, "no account in %s: make one with `lpnode account new`, or say "
 			       "where it is with -ethKeystorePath", dir);
 	if (n > 1)
-		return err_set(err, ERR_INVALID, "%zu accounts in %.100s: say which with -ethAcctAddr "
+		return err_set(err, ERR_INVALID, "%zu accounts in %s: say which with -ethAcctAddr "
 			       "(`lpnode account list` shows them)", n, dir);
 	return 0;
 }
@@ -97,7 +97,7 @@ int cli_find_account(struct cli *c, bool must_be_known, struct err *err)
 	if (find(c, err) < 0)
 		return 2;
 	if (must_be_known && !c->has_account) {
-		err_set(err, ERR_INVALID, "%.100s does not say whose it is: give -ethAcctAddr", c->keystore_file);
+		err_set(err, ERR_INVALID, "%s does not say whose it is: give -ethAcctAddr", c->keystore_file);
 		return 2;
 	}
 	return 0;
@@ -113,7 +113,7 @@ static struct sig_key *open_file(const char *path, const char *password, struct 
 	key = keystore_decrypt((const char *)b.data, b.len, password, err);
 	buf_fini(&b);
 	if (!key)
-		err_wrap(err, "%.100s", path);
+		err_wrap(err, "%s", path);
 	return key;
 }
 
@@ -151,7 +151,7 @@ static int check_there(const struct cli *c, struct err *err)
 	if (maybe)
 		return 0;
 	eth_addr_fmt(text, &c->account);
-	return err_set(err, ERR_NOT_FOUND, "no key of %s in %.100s", text, c->o.keystore);
+	return err_set(err, ERR_NOT_FOUND, "no key of %s in %s", text, c->o.keystore);
 }
 
 int cli_open_key(struct cli *c, struct err *err)

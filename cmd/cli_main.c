@@ -14,10 +14,8 @@
 #include "base/near.h"
 #include "base/secret.h"
 #include "cmd/cli_internal.h"
+#include "cmd/commands.h"
 #include "cmd/devnet_file.h"
-
-extern const struct cli_commands account_commands, sign_commands, tx_commands, deploy_commands,
-	protocol_commands, transcoder_commands;
 
 static const struct cli_commands *const tables[] = {
 	&account_commands,
@@ -26,6 +24,7 @@ static const struct cli_commands *const tables[] = {
 	&deploy_commands,
 	&protocol_commands,
 	&transcoder_commands,
+	&governance_commands,
 };
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
@@ -245,8 +244,8 @@ static int refuse_word(int argc, char **argv)
 		return 2;
 	}
 	near = cli_nearest(argv[0]);
-	fprintf(stderr, "lpnode: %.40s: no such command%s%s%s; lpnode --help lists all\n", argv[0],
-		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	fprintf(stderr, "lpnode: %.40s: no such command%s%s%s lpnode --help lists all\n", argv[0],
+		near ? "; did you mean \"" : ";", near ? near : "", near ? "\"?" : "");
 	return 2;
 }
 

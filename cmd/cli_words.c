@@ -78,8 +78,7 @@ static const struct sentence {
 	{ "Relinquished", "{transcoder} has given job {jobId} up: it cannot claim for it" },
 	{ "NotTranscoder", "{sender} is not the transcoder of job {jobId}: use its account" },
 	{ "NotEligible", "{transcoder} was not elected for job {jobId}: it cannot claim for it" },
-	{ "ElectionSeedMismatch", "the election was made of another block: expected {expected}, is {actual}; look at "
-	  "the job again" },
+	{ "ElectionSeedMismatch", "the election is by another block's hash than {actual}: look at the job again" },
 	{ "SeedNotSealed", "the hash of block {blockNumber} was not kept: seal it within 256 blocks (8191 where the "
 	  "chain keeps more)" },
 	{ "InsufficientDeposit", "{need:eth} needed, the deposit is {have:eth}: run `lpnode deposit`" },
@@ -416,6 +415,11 @@ static bool add_sentence(struct buf *b, const char *text, const struct decoded *
 			add_as(b, p, text + name + 1, name < all ? all - name - 1 : 0);
 	}
 	return true;
+}
+
+const char *cli_sentence_name(size_t i)
+{
+	return i < N_SENTENCES ? sentences[i].name : NULL;
 }
 
 /* The one that speaks of these values; of one name there may be two. */

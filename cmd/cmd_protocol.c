@@ -9,7 +9,7 @@
 #include "bind/livepeer_token.h"
 #include "bind/minter.h"
 #include "bind/rounds_manager.h"
-#include "cmd/cmd_operate.h"
+#include "cmd/commands.h"
 #include "cmd/param_read.h"
 #include "cmd/round.h"
 

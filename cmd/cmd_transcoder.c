@@ -9,7 +9,7 @@
 #include "bind/service_registry.h"
 #include "cmd/candidate.h"
 #include "cmd/cli_internal.h"
-#include "cmd/cmd_operate.h"
+#include "cmd/commands.h"
 
 typedef unsigned long long ull;
 

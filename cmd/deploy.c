@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "cmd/cli_internal.h"
+#include "cmd/commands.h"
 #include "eth/tx.h"
 #include "node/chain/deploy.h"
 #include "node/chain/rpc.h"
@@ -569,5 +570,4 @@ static const struct cli_command list[] = {
 	{ "deploy", "-profile PROFILE", "create all contracts on a chain, and register them", "Networks", 0, 0,
 	  CLI_DEPLOY, table, sizeof(table) / sizeof(table[0]), sizeof(struct flags), run_deploy },
 };
-extern const struct cli_commands deploy_commands;
 const struct cli_commands deploy_commands = { list, sizeof(list) / sizeof(list[0]) };

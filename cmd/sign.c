@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "cmd/cli_internal.h"
+#include "cmd/commands.h"
 #include "eth/typed_data.h"
 
 #define MESSAGE_MAX (256 * 1024)
@@ -173,5 +174,4 @@ static const struct cli_command commands[] = {
 	{ "recover", "MESSAGE SIGNATURE | --typed FILE SIGNATURE", "who signed it?", GROUP, 1, 2, CLI_NOTHING,
 	  sign_table, 1, sizeof(struct sign_opts), run_recover },
 };
-extern const struct cli_commands sign_commands;
 const struct cli_commands sign_commands = { commands, sizeof(commands) / sizeof(commands[0]) };

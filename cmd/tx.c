@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "cmd/cli_internal.h"
+#include "cmd/commands.h"
 #include "node/store/store.h"
 
 #define LIST_MAX 1000
@@ -305,5 +306,4 @@ static const struct cli_command commands[] = {
 	{ "tx speed-up", "ID", "offer more for one that is not mined", GROUP, 1, 1, CLI_KEY, NULL, 0, 0, run_speed_up },
 	{ "tx cancel", "ID", "put one that does nothing in its place", GROUP, 1, 1, CLI_KEY, NULL, 0, 0, run_cancel },
 };
-extern const struct cli_commands tx_commands;
 const struct cli_commands tx_commands = { commands, sizeof(commands) / sizeof(commands[0]) };

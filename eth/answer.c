@@ -113,7 +113,8 @@ static json_t *load(const void *body, size_t len, struct err *err)
 		err_set(err, ERR_LIMIT, "an answer of %zu bytes with too much in it", len);
 		return NULL;
 	}
-	root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &je);
+	/* Anvil puts the bytes of a revert into its message, zeros as well. */
+	root = json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
 	if (root)
 		return root;
 	copy_printable(q, sizeof(q), body, len);
@@ -325,14 +326,22 @@ static bool arrays_equal(const json_t *a, const json_t *b)
 	return true;
 }
 
+/* NULL when it is no string, or one that goes on behind a NUL. */
+static const char *text_of(const json_t *j)
+{
+	const char *s = json_string_value(j);
+
+	return s && strlen(s) == json_string_length(j) ? s : NULL;
+}
+
 bool rpc_equal(const json_t *a, const json_t *b)
 {
 	if (json_is_object(a) && json_is_object(b))
 		return objects_equal(a, b);
 	if (json_is_array(a) && json_is_array(b))
 		return arrays_equal(a, b);
-	if (json_is_string(a) && json_is_string(b))	/* addresses come in either case */
-		return strcasecmp(json_string_value(a), json_string_value(b)) == 0;
+	if (text_of(a) && text_of(b))		/* addresses come in either case */
+		return strcasecmp(text_of(a), text_of(b)) == 0;
 	return json_equal(a, b);
 }
 
@@ -340,7 +349,7 @@ bool rpc_equal(const json_t *a, const json_t *b)
 
 int rpc_u256(struct u256 *v, const json_t *j, const char *field, struct err *err)
 {
-	const char *s = json_string_value(j);
+	const char *s = text_of(j);
 
 	if (!s || u256_parse_hex(v, s, NULL) < 0)
 		return bad_value(j, field, "a quantity like \"0x1f\"", err);
@@ -358,7 +367,7 @@ int rpc_u64(uint64_t *v, const json_t *j, const char *field, struct err *err)
 
 static int get_hex(uint8_t *to, size_t len, const json_t *j)
 {
-	const char *s = json_string_value(j);
+	const char *s = text_of(j);
 
 	return s && s[0] == '0' && s[1] == 'x' ? hex_parse(to, len, s) : -1;
 }
@@ -376,7 +385,7 @@ int rpc_addr(struct eth_addr *a, const json_t *j, const char *field, struct err 
 int rpc_bytes(uint8_t **bytes, size_t *n, const json_t *j, size_t max, const char *field,
 	      struct err *err)
 {
-	const char *s = json_string_value(j);
+	const char *s = text_of(j);
 	size_t digits = s ? json_string_length(j) : 0;
 
 	*bytes = NULL;

@@ -293,6 +293,23 @@ static void end_round(struct rpc_batch *b)
 	}
 }
 
+/* Somebody else may be quicker than a check that takes long.  Returns when to look again. */
+static int64_t drop_late_checks(struct rpc_batch *b)
+{
+	int64_t next = INT64_MAX;
+	size_t i;
+
+	for (i = 0; i < b->rpc->n; i++) {
+		struct rpc_try *t = &b->tries[i];
+
+		if (t->state == TRY_CHECK && t->check_until_ms <= rpc_now_ms())
+			rpc_try_check_late(t);
+		if (t->state == TRY_CHECK && t->check_until_ms < next)
+			next = t->check_until_ms;
+	}
+	return next;
+}
+
 static void advance(struct rpc_batch *b)
 {
 	struct rpc_try *t;
@@ -307,8 +324,9 @@ static void advance(struct rpc_batch *b)
 		deliver(b, t);
 		return;
 	}
+	drop_late_checks(b);
 	start_tries(b);
-	b->wake_ms = INT64_MAX;
+	b->wake_ms = drop_late_checks(b);
 	if (rpc_now_ms() < b->not_before_ms)
 		b->wake_ms = b->not_before_ms;
 	else if (n_running(b) == 0)

@@ -48,6 +48,7 @@ struct rpc_try {
 	uint64_t first_id;
 	size_t n_asked, n_done;		/* calls of this request, of those before it */
 	int64_t started_ms;		/* of this request */
+	int64_t check_until_ms;		/* TRY_CHECK: longer is not waited for */
 	struct rpc_reply *replies;	/* batch->n; the first n_done are filled */
 };
 
@@ -108,6 +109,7 @@ int rpc_http_check(int status, const struct err *from, struct err *err);
 /* ---- rpc_try.c ---- */
 void rpc_try_start(struct rpc_try *t);		/* state is FAILED at once, or rpc_settle comes */
 void rpc_try_checked(struct rpc_try *t, const struct err *why_not);	/* of a try in TRY_CHECK */
+void rpc_try_check_late(struct rpc_try *t);	/* the check itself goes on */
 void rpc_try_clear(struct rpc_try *t);		/* cancels, frees, back to TRY_NONE */
 bool rpc_try_is_running(const struct rpc_try *t);
 

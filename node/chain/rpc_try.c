@@ -119,6 +119,7 @@ void rpc_try_start(struct rpc_try *t)
 		return;
 	}
 	t->state = TRY_CHECK;
+	t->check_until_ms = t->started_ms + (int64_t)limit_ms(t);
 	rpc_endpoint_check(t->ep);
 }
 
@@ -133,6 +134,14 @@ void rpc_try_checked(struct rpc_try *t, const struct err *why_not)
 	err_wrap(&t->batch->last, "%s", t->ep->shown);
 	free_replies(t);
 	t->state = TRY_FAILED;
+}
+
+void rpc_try_check_late(struct rpc_try *t)
+{
+	struct err err = { 0 };
+
+	err_set(&err, ERR_TIMEOUT, "no answer in time");
+	rpc_try_checked(t, &err);
 }
 
 /* ---- answers ---- */
@@ -212,7 +221,7 @@ static void on_read(uv_work_t *w, int status)
 		t->reading = NULL;
 		if (g->rc == 0)
 			took(t, g->replies);
-		else
+		else if (!asks_less(t, &g->err, g->body, g->len))
 			failed(t, 0, &g->err);
 	}
 	for (i = 0; !t && g->rc == 0 && i < g->n; i++)

@@ -215,6 +215,66 @@ static void unknown_flags_suggest_the_nearest(void **state)
 	refused("-ethPasword=hunter2", "-ethPasword: unknown flag; did you mean -ethPassword?");
 }
 
+static int parse_more(struct opt_more *more, const char *line)
+{
+	static char copy[1000];
+	char *argv[50] = { (char *)"lpnode" }, *p;
+	int argc = 1;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (p = strtok(copy, " "); p; p = strtok(NULL, " "))
+		argv[argc++] = p;
+	opt_free(table, N, &c);
+	memset(&c, 0, sizeof(c));
+	return opt_parse_more(table, N, &c, argc, argv, NULL, sources, more, &err);
+}
+
+static void words_are_taken_where_they_are_asked_for(void **state)
+{
+	char *args[50];
+	struct opt_more more = { .args = args };
+
+	assert_int_equal(parse_more(&more, "one -orchestrator two -maxSessions 3 - -5 -- -any --"), 0);
+	assert_int_equal(more.n_args, 6);
+	assert_string_equal(args[0], "one");
+	assert_string_equal(args[1], "two");
+	assert_string_equal(args[2], "-");
+	assert_string_equal(args[3], "-5");
+	assert_string_equal(args[4], "-any");
+	assert_string_equal(args[5], "--");
+	assert_true(c.orchestrator);
+	assert_int_equal(c.max_sessions, 3);
+	/* What stands behind "--" names no file either. */
+	assert_int_equal(parse_more(&more, "-- -config /nonexistent"), 0);
+	assert_int_equal(more.n_args, 2);
+}
+
+static void settings_of_another_program_are_passed_over_in_a_shared_file(void **state)
+{
+	static const struct opt others[] = {
+		{ "ethUrl", OPT_STRING, 0, NULL, 0, 0, "Chain", "URL", "where" },
+		{ "chainId", OPT_UINT, 0, NULL, 0, 9, "Chain", "N", "which" },
+	};
+	struct opt_more more = { .others = others, .n_others = 2 };
+	char path[] = "/tmp/lp-test-opt-XXXXXX", line[100];
+	int fd = mkstemp(path);
+
+	snprintf(line, sizeof(line), "-config %s", path);
+	assert_int_equal(write(fd, "ethUrl x\nmaxSessions 7\nchainId 5\n", 33), 33);
+	assert_int_equal(parse_more(&more, line), 0);
+	assert_int_equal(c.max_sessions, 7);
+	assert_int_equal(parse_more(NULL, line), -1);
+	assert_non_null(strstr(err.msg, "line 1: ethUrl: unknown setting"));
+	/* A mistake is one in the other program's settings too. */
+	assert_int_equal(write(fd, "chainId 99\n", 11), 11);
+	assert_int_equal(parse_more(&more, line), -1);
+	assert_non_null(strstr(err.msg, "line 4: chainId 99: too large"));
+	assert_int_equal(parse_more(&more, "-ethUrl x"), -1);
+	assert_non_null(strstr(err.msg, "unknown flag"));
+	close(fd);
+	unlink(path);
+}
+
 static void positional_words_are_refused(void **state)
 {
 	refused("start", "start: not a flag; flags begin with -, --help lists all");
@@ -448,6 +508,8 @@ int main(void)
 		cmocka_unit_test(a_missing_value_is_told_with_an_example),
 		cmocka_unit_test(unknown_flags_suggest_the_nearest),
 		cmocka_unit_test(positional_words_are_refused),
+		cmocka_unit_test(words_are_taken_where_they_are_asked_for),
+		cmocka_unit_test(settings_of_another_program_are_passed_over_in_a_shared_file),
 		cmocka_unit_test(very_long_words_do_not_break_the_message),
 		cmocka_unit_test(flag_beats_environment_beats_file_beats_default),
 		cmocka_unit_test(file_is_named_by_environment_unless_a_flag_does),

@@ -433,10 +433,11 @@ static bool read_range(struct world *w, struct follow_plan *p)
 
 	if (!ask(w, c, p->last, &last) || (kept_top(&w->kept) && !ask(w, c, kept_top(&w->kept)->number, &anchor)))
 		return false;
-	follow_on_range(p, &w->kept, &anchor, &last);
-	/* Two endpoints agree on the logs, and so on the blocks that they are of. */
-	if (p->what == FOLLOW_RANGE && !kept_hash_equal(&last.hash, &w->now.h[p->last].hash))
+	/* Two endpoints must agree, and nobody lies twice the same. */
+	if (!kept_hash_equal(&last.hash, &w->now.h[p->last].hash) ||
+	    (kept_top(&w->kept) && !kept_hash_equal(&anchor.hash, &w->now.h[kept_top(&w->kept)->number].hash)))
 		return false;
+	follow_on_range(p, &w->kept, &anchor, &last);
 	if (p->what == FOLLOW_RANGE)
 		apply_range(w, p, &last);
 	return p->what != FOLLOW_RANGE;
@@ -502,7 +503,7 @@ static void assert_equals_the_chain(const struct world *w)
 		const struct hash32 *want = i <= w->now.head ? &w->now.h[i].hash : &none;
 
 		if (!kept_hash_equal(&w->applied[i], want))
-			fail_msg("block %llu of %llu", (unsigned long long)i, (unsigned long long)w->now.head);
+			fail_msg("seed deepest %u: block %llu of %llu", w->deepest, (unsigned long long)i, (unsigned long long)w->now.head);
 	}
 }
 
@@ -513,10 +514,10 @@ static void settle(struct world *w)
 	unsigned rounds = 0;
 
 	w->lie_percent = w->lag_percent = 0;
-	mine(&w->now, w->highest - w->now.head + 1);
+	mine(&w->now, max_u64(w->highest, w->bounds.start_block) - w->now.head + 1);
 	w->is_still = true;
 	while (!follow_once(w))
-		assert_true(++rounds < 1000);
+		assert_true(++rounds < 3 * CHAIN_MAX);
 }
 
 /* Reorganisations of at most `deepest` below the highest head, endpoints that lag and lie. */

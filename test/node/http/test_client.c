@@ -311,11 +311,83 @@ static void a_get_has_no_body(void **state)
 	stop(&e, c);
 }
 
+static void on_wait(void *arg, struct http_req *r)
+{
+	snprintf(got_type, sizeof(got_type), "%s", http_req_header(r, "Authorization") ?: "none");
+	if (arg)
+		http_set_header(r, "Retry-After", arg);
+	http_reply(r, 429, NULL, NULL, 0);
+}
+
+static uint64_t retry_after_s;
+
+static void on_wait_answer(void *arg, int status, const uint8_t *body, size_t len, const struct err *err)
+{
+	retry_after_s = http_client_retry_after(*(struct http_client **)arg);
+	*(struct http_client **)arg = NULL;
+}
+
+static uint64_t ask_wait(struct env *e, struct http_client *c, const char *path)
+{
+	int64_t end = now_ms() + PATIENCE_MS;
+	struct http_client *seen = c;
+	char url[100];
+
+	snprintf(url, sizeof(url), "http://me:secret@127.0.0.1:%d%s", e->port, path);
+	assert_non_null(http_get(c, url, 5000, 100, on_wait_answer, &seen, NULL));
+	while (seen && now_ms() < end)
+		turn(e, -1);
+	assert_null(seen);
+	return retry_after_s;
+}
+
+static void retry_after_and_a_password(void **state)
+{
+	static char seconds[] = "17", nonsense[] = "-x", past[] = "Mon, 01 Jan 2001 00:00:00 GMT";
+	struct env e;
+	struct http_client *c = start(&e);
+
+	http_route(e.s, "GET", "/wait", on_wait, seconds);
+	http_route(e.s, "GET", "/nonsense", on_wait, nonsense);
+	http_route(e.s, "GET", "/past", on_wait, past);
+	http_route(e.s, "GET", "/nothing", on_wait, NULL);
+	assert_int_equal(ask_wait(&e, c, "/wait"), 17);
+	assert_string_equal(got_type, "Basic bWU6c2VjcmV0");
+	assert_int_equal(ask_wait(&e, c, "/nothing"), 0);
+	assert_int_equal(ask_wait(&e, c, "/nonsense"), 0);
+	assert_int_equal(ask_wait(&e, c, "/past"), 0);
+	stop(&e, c);
+}
+
+static void an_origin_has_no_secrets(void **state)
+{
+	static const struct {
+		const char *url, *origin;
+	} cases[] = {
+		{ "http://me:secret@host/v1/secret?secret#secret", "http://host:80" },
+		{ "https://secret@host.example:8545", "https://host.example:8545" },
+		{ "https://[::1]/secret", "https://[::1]:443" },
+		{ "ftp://host", NULL }, { "", NULL }, { "host/secret", NULL },
+	};
+	char to[HTTP_ORIGIN_MAX], longest[600] = "http://";
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(http_url_origin(to, cases[i].url), cases[i].origin != NULL);
+		if (cases[i].origin)
+			assert_string_equal(to, cases[i].origin);
+	}
+	memset(longest + 7, 'a', 500);
+	assert_false(http_url_origin(to, longest));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(post_sends_json_and_brings_the_answer),
 		cmocka_unit_test(a_get_has_no_body),
+		cmocka_unit_test(retry_after_and_a_password),
+		cmocka_unit_test(an_origin_has_no_secrets),
 		cmocka_unit_test(redirects_are_answers),
 		cmocka_unit_test(an_answer_over_the_limit_fails),
 		cmocka_unit_test(a_silent_server_is_a_timeout),

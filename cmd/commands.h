@@ -1,0 +1,14 @@
+#ifndef LP_CMD_COMMANDS_H
+#define LP_CMD_COMMANDS_H
+#include "cmd/cli.h"
+
+/* The tables of the chain commands, each in the file of its name; cmd/cli_main.c lists them. */
+extern const struct cli_commands account_commands;	/* account ... */
+extern const struct cli_commands sign_commands;		/* sign, recover */
+extern const struct cli_commands tx_commands;		/* tx ... */
+extern const struct cli_commands deploy_commands;	/* deploy */
+extern const struct cli_commands protocol_commands;	/* protocol, round, initialize-round, seal */
+extern const struct cli_commands transcoder_commands;	/* transcoder ..., availability, reward, service-uri */
+extern const struct cli_commands governance_commands;	/* propose, proposals, vote, queue, execute */
+
+#endif
