@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "bind/bonding_manager.h"
 #include "bind/rounds_manager.h"
-#include "cmd/cmd_jobs.h"
+#include "cmd/commands.h"
 #include "cmd/jobs_read.h"
 #include "cmd/receipts_file.h"
 #include "protocol/merkle.h"

@@ -9,7 +9,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "bind/bonding_manager.h"
-#include "cmd/cmd_jobs.h"
+#include "cmd/commands.h"
 #include "cmd/jobs_read.h"
 #include "protocol/profile.h"
 #include "protocol/segment.h"

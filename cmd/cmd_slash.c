@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "bind/bonding_manager.h"
 #include "bind/rounds_manager.h"
-#include "cmd/cmd_jobs.h"
+#include "cmd/commands.h"
 #include "cmd/jobs_read.h"
 #include "eth/abi.h"
 

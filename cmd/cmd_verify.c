@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "cmd/cmd_jobs.h"
+#include "cmd/commands.h"
 #include "cmd/jobs_read.h"
 #include "cmd/receipts_file.h"
 #include "protocol/merkle.h"
