@@ -185,6 +185,7 @@ static int check_rank(const struct claiming *m, const struct cli *c, struct err 
 static int check_open(const struct claiming *m, const struct cli *c, struct err *err)
 {
 	const struct chain_job *job = &m->job;
+	int rc;
 
 	if (m->round.block + 1 > job->claims_until)
 		return cli_no(err, "job %" PRIu64 " is over: claims were taken until block %" PRIu64 ", the chain is at %"
@@ -193,10 +194,11 @@ static int check_open(const struct claiming *m, const struct cli *c, struct err 
 		return cli_no(err, "you said that you take no more part in job %" PRIu64 " (job end)", job->id);
 	if (m->progress.refuted)
 		return cli_no(err, "your election for job %" PRIu64 " was refuted: nothing can be claimed on it", job->id);
-	if (!m->has_stake)
-		return cli_no(err, "you have less than minTranscoderStake bonded to you: who claims must have something at "
-			      "stake (lpnode bond)");
-	return check_rank(m, c, err);
+	rc = check_rank(m, c, err);
+	if (rc == 0 && !m->has_stake)
+		rc = cli_no(err, "you have less than minTranscoderStake bonded to you: who claims must have something at "
+			    "stake (lpnode bond)");
+	return rc;
 }
 
 /* ---- which receipts ---- */
@@ -245,7 +247,7 @@ static int check_escrow(struct claiming *m, struct err *err)
 	u256_div(&fits, &rest, &m->job.j.escrow, &m->job.segment_fee);
 	return cli_no(err, "%" PRIu32 " segments cost %s, the job's escrow has %s: it is enough for %" PRIu64 " (--max %" PRIu64
 		      "); its broadcaster may add to it (job topup)", m->ranges.segments,
-		      cli_fmt_amount(a, &m->fees, UNIT_ETH), cli_fmt_amount(b, &m->job.j.escrow, UNIT_ETH), fits.w[0],
+		      fmt_eth(a, &m->fees), fmt_eth(b, &m->job.j.escrow), fits.w[0],
 		      fits.w[0]);
 }
 
@@ -269,7 +271,7 @@ static void say_claim(struct cli_plan *p, const struct claiming *m)
 	if (m->passed_over)
 		cli_plan_say(p, "%zu receipts are passed over: they are below what you may still claim", m->passed_over);
 	cli_plan_say(p, "%s of the job's escrow are reserved for it, the verifiers' fees among them",
-		     cli_fmt_amount(a, &m->fees, UNIT_ETH));
+		     fmt_eth(a, &m->fees));
 	cli_plan_say(p, "the hash of the block after it challenges about one segment in %" PRIu64 "; each must be verified until %s",
 		     m->rate, block_when(when, &m->round, verify));
 	cli_plan_say(p, "what is not costs the claim and %s of the stake bonded to you; payable from %s",
@@ -318,7 +320,7 @@ static void tell_claimed(struct cli *c, const struct jobs_manager_new_claim_even
 		  e->claim_id.w[0], m->job.id);
 	cli_field(c, "segments", json_integer((json_int_t)e->segments.w[0]), "segments", "%" PRIu64 ": %s", e->segments.w[0],
 		  ranges);
-	cli_field(c, "fees", cli_json_amount(&e->fees), "fees reserved", "%s", cli_fmt_amount(a, &e->fees, UNIT_ETH));
+	cli_field(c, "fees", cli_json_amount(&e->fees), "fees reserved", "%s", fmt_eth(a, &e->fees));
 	json_field(c, "root", cli_json_hash(&e->root));
 	json_field(c, "rank", json_integer((json_int_t)e->rank.w[0]));
 	json_field(c, "claimBlock", json_integer((json_int_t)block));
@@ -417,11 +419,11 @@ static void add_claim(struct cli_table *t, const struct chain_claim *k, const st
 	cli_cell(t, cli_json_addr(&k->transcoder), "%.6s..%s", who, who + 38);
 	cli_cell(t, json_integer((json_int_t)k->k.claim_block), "%" PRIu64, k->k.claim_block);
 	cli_cell(t, json_integer(k->ranges.segments), "%s", ranges);
-	cli_cell(t, cli_json_amount(&k->made.fees), "%s", cli_fmt_amount(a, &k->made.fees, UNIT_ETH));
-	cli_cell(t, known ? json_sequences(k->challenged, k->n_challenged) : json_null(), known ? "%zu" : "?",
+	cli_cell(t, cli_json_amount(&k->made.fees), "%s", fmt_eth(a, &k->made.fees));
+	cli_cell(t, known ? json_sequences(k->challenged, k->n_challenged) : json_null(), "%s", "");
+	cli_cell(t, json_integer((json_int_t)k->k.verified), known ? "%" PRIu64 " of %zu" : "?", k->k.verified,
 		 k->n_challenged);
-	cli_cell(t, json_integer((json_int_t)k->k.verified), "%" PRIu64, k->k.verified);
-	cli_cell(t, json_integer((json_int_t)k->k.passed), "%" PRIu64, k->k.passed);
+	cli_cell(t, json_integer((json_int_t)k->k.passed), "%s", "");
 	cli_cell(t, json_string(claim_phase_name(k->phase)), "%s", words);
 	cli_cell(t, json_integer((json_int_t)k->verify_until), "%s", "");
 	cli_cell(t, json_integer((json_int_t)k->slash_until), "%s", "");
@@ -437,8 +439,8 @@ static void tell_claims(struct cli *c, const struct chain_claims *l, const struc
 {
 	static const struct cli_column cols[] = {
 		{ "claimId", "claim", true }, { "transcoder", "transcoder", false }, { "claimBlock", "made in", true },
-		{ "segments", "segments", false }, { "fees", "fees", true }, { "challenged", "challenged", true },
-		{ "verified", "verified", true }, { "passed", "passed", true }, { "phase", "state", false },
+		{ "segments", "segments", false }, { "fees", "fees", true }, { "challenged", NULL, true },
+		{ "verified", "verified", false }, { "passed", NULL, true }, { "phase", "state", false },
 		{ "verifyUntil", NULL, false }, { "slashUntil", NULL, false }, { "payableFrom", NULL, false },
 		{ "unverified", NULL, false }, { "paid", NULL, false }, { "reserved", NULL, false }, { "void", NULL, false },
 		{ "root", NULL, false },
@@ -582,7 +584,7 @@ static void say_payment(struct cli_plan *p, const struct chain_claims *l, const 
 	u256_mul_div(&shared, &sum, &perc, &one);
 	eth_addr_fmt(addr, who);
 	cli_plan_say(p, "%s of %zu claim%s go to %s, %s of them (%s, its fee share in the job's round) to all who are bonded to "
-		     "it", cli_fmt_exact(a, &sum, UNIT_ETH), n, n == 1 ? "" : "s", addr, cli_fmt_amount(b, &shared, UNIT_ETH),
+		     "it", cli_fmt_exact(a, &sum, UNIT_ETH), n, n == 1 ? "" : "s", addr, fmt_eth(b, &shared),
 		     cli_fmt_perc(cut, share));
 	cli_plan_say(p, "fees are withdrawn by `lpnode withdraw-fees`");
 }
@@ -616,9 +618,9 @@ static int tell_paid(struct cli *c, const struct eth_receipt *receipts, size_t n
 				rc = 1;
 			u256_add(&sum, &sum, &e.fees);
 			cli_cell(t, json_integer((json_int_t)e.claim_id.w[0]), "%" PRIu64, e.claim_id.w[0]);
-			cli_cell(t, cli_json_amount(&e.fees), "%s", cli_fmt_amount(a, &e.fees, UNIT_ETH));
+			cli_cell(t, cli_json_amount(&e.fees), "%s", fmt_eth(a, &e.fees));
 			cli_cell(t, cli_json_amount(&got.delegators_fees), "%s",
-				 cli_fmt_amount(b, &got.delegators_fees, UNIT_ETH));
+				 fmt_eth(b, &got.delegators_fees));
 		}
 	}
 	cli_table_end(c, t, "paid");

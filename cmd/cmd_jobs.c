@@ -98,7 +98,7 @@ static int run_deposit(struct cli *c, char **args, size_t n_args, void *opts, st
 	cli_plan_say(&plan, "%s go from your account into your deposit, at once; jobs take their escrow out of it.",
 		     cli_fmt_exact(a, &amount, UNIT_ETH));
 	cli_plan_say(&plan, "deposit: %s now, %s afterwards; `lpnode withdraw-deposit` takes back what is in no escrow",
-		     cli_fmt_amount(b, &before, UNIT_ETH), cli_fmt_amount(d, &after, UNIT_ETH));
+		     fmt_eth(b, &before), fmt_eth(d, &after));
 	rc = cli_send(c, &plan, receipts, err);
 	if (rc == 0)
 		rc = read_deposit(c, &after, err);
@@ -342,8 +342,8 @@ static int check_deposit(const struct draft *d, const struct offer *o, struct er
 		return 0;
 	u256_sub(&missing, &d->escrow, &have);
 	return cli_no(err, "an escrow of %s needs %s more than the deposit of %s: add --deposit \"%s\"",
-		      cli_fmt_amount(a, &d->escrow, UNIT_ETH), cli_fmt_exact(b, &missing, UNIT_ETH),
-		      cli_fmt_amount(x, &have, UNIT_ETH), b);
+		      fmt_eth(a, &d->escrow), cli_fmt_exact(b, &missing, UNIT_ETH),
+		      fmt_eth(x, &have), b);
 }
 
 /* fee x 60000 / longest segment: full segments without end. */
@@ -390,14 +390,14 @@ static void say_create(struct cli_plan *p, const struct draft *d, const struct o
 	cli_plan_say(p, "renditions of a source of %ux%u@%g: %s", d->options.width, d->options.height,
 		     d->options.rate / 1000.0, renditions);
 	cli_plan_say(p, "a segment is %" PRIu32 " units, so it costs %s, however short it is; segments of %g s: %s a minute",
-		     d->units, cli_fmt_amount(a, &d->fee, UNIT_ETH), d->options.max_segment_ms / 1000.0,
-		     cli_fmt_amount(b, &minute, UNIT_ETH));
+		     d->units, fmt_eth(a, &d->fee), d->options.max_segment_ms / 1000.0,
+		     fmt_eth(b, &minute));
 	if (u256_div(&n, &rest, &d->escrow, &d->fee)) {
 		u256_fmt_dec(count, &n);
 		cli_plan_say(p, "escrow %s: out of your deposit now, enough for %s segments; what is not claimed comes "
-			     "back by `lpnode job refund`", cli_fmt_amount(x, &d->escrow, UNIT_ETH), count);
+			     "back by `lpnode job refund`", fmt_eth(x, &d->escrow), count);
 	} else {
-		cli_plan_say(p, "escrow %s; nothing is paid at price 0", cli_fmt_amount(x, &d->escrow, UNIT_ETH));
+		cli_plan_say(p, "escrow %s; nothing is paid at price 0", fmt_eth(x, &d->escrow));
 	}
 	cli_plan_say(p, "it lasts until %s", block_when(when, r, d->end_block));
 	if (o->candidates)
@@ -424,7 +424,7 @@ static void tell_created(struct cli *c, const struct jobs_manager_new_job_event 
 	json_field(c, "pricePerUnit", cli_json_amount(&e->price_per_unit));
 	json_field(c, "segmentFee", cli_json_amount(&d->fee));
 	json_field(c, "pricePerMinute", cli_json_amount(&minute));
-	cli_field(c, "escrow", cli_json_amount(&e->escrow), "escrow", "%s", cli_fmt_amount(a, &e->escrow, UNIT_ETH));
+	cli_field(c, "escrow", cli_json_amount(&e->escrow), "escrow", "%s", fmt_eth(a, &e->escrow));
 	json_field(c, "creationBlock", json_integer((json_int_t)e->creation_block.w[0]));
 	cli_field(c, "endBlock", json_integer((json_int_t)e->end_block.w[0]), "until", "%s",
 		  block_when(a, r, e->end_block.w[0]));
@@ -527,7 +527,7 @@ static void plan_end(struct cli_plan *plan, struct cli *c, const struct chain_jo
 	cli_plan_say(plan, "job %" PRIu64 " ends with the block this is in; transcoders may claim what they did until %s",
 		     job->id, block_when(when, r, until));
 	cli_plan_say(plan, "%s are in escrow; what nobody claims comes back afterwards: lpnode job refund %" PRIu64,
-		     cli_fmt_amount(a, &job->j.escrow, UNIT_ETH), job->id);
+		     fmt_eth(a, &job->j.escrow), job->id);
 }
 
 static int check_end(struct cli *c, const struct chain_job *job, const struct round_now *r, struct err *err)
@@ -624,13 +624,13 @@ static int send_topup(struct cli *c, const struct chain_job *job, const struct d
 	jobs_manager_top_up_call(&tx->data, &id, &d->escrow);
 	cli_plan_say(&plan, "%s go from your deposit into the escrow of job %" PRIu64 ": %s now, %s afterwards; what is not "
 		     "claimed comes back when it is over", cli_fmt_exact(a, &d->escrow, UNIT_ETH), job->id,
-		     cli_fmt_amount(b, &job->j.escrow, UNIT_ETH), cli_fmt_amount(x, &after, UNIT_ETH));
+		     fmt_eth(b, &job->j.escrow), fmt_eth(x, &after));
 	rc = cli_send(c, &plan, receipts, err);
 	if (rc == 0) {
 		log = last_event(c, &plan, receipts, jobs_manager_job_topped_up_topic(), err);
 		if (log && jobs_manager_job_topped_up_event_read(&e, log, err) == 0)
 			cli_field(c, "escrow", cli_json_amount(&e.escrow), "escrow", "%s",
-				  cli_fmt_amount(a, &e.escrow, UNIT_ETH));
+				  fmt_eth(a, &e.escrow));
 		if (read_deposit(c, &deposit, err) == 0)
 			tell_deposit(c, &deposit);
 	}
@@ -667,7 +667,7 @@ static int check_refund(const struct chain_job *job, const struct round_now *r, 
 {
 	char when[100];
 
-	if (r->block + 1 <= job->claims_until)
+	if (r->block <= job->claims_until)
 		return cli_no(err, "job %" PRIu64 " is not over: claims are taken until %s%s", job->id,
 			      block_when(when, r, job->claims_until),
 			      r->block < job->j.end_block ? "; `lpnode job end` ends it sooner" : "");
@@ -748,13 +748,13 @@ static void tell_money(struct cli *c, const struct chain_job *job)
 	char a[100], b[100], d[100];
 
 	cli_field(c, "pricePerUnit", cli_json_amount(&price), "price", "%s a unit, %s a segment (%" PRIu64 " units), %s a "
-		  "minute of segments of %g s", cli_fmt_gwei(a, &price), cli_fmt_amount(b, &job->segment_fee, UNIT_ETH),
-		  job->j.units, cli_fmt_amount(d, &minute, UNIT_ETH), job->options.max_segment_ms / 1000.0);
+		  "minute of segments of %g s", cli_fmt_gwei(a, &price), fmt_eth(b, &job->segment_fee),
+		  job->j.units, fmt_eth(d, &minute), job->options.max_segment_ms / 1000.0);
 	json_field(c, "units", json_integer((json_int_t)job->j.units));
 	json_field(c, "segmentFee", cli_json_amount(&job->segment_fee));
 	json_field(c, "pricePerMinute", cli_json_amount(&minute));
 	cli_field(c, "escrow", cli_json_amount(&job->j.escrow), "escrow", "%s not reserved by claims",
-		  cli_fmt_amount(a, &job->j.escrow, UNIT_ETH));
+		  fmt_eth(a, &job->j.escrow));
 	cli_field(c, "pendingClaims", json_integer((json_int_t)job->j.pending_claims), "pending claims", "%" PRIu64,
 		  job->j.pending_claims);
 }
@@ -842,7 +842,7 @@ static int tell_ranks(struct cli *c, const struct chain_job *job, const struct c
 {
 	static const struct cli_column cols[] = {
 		{ "rank", "rank", true }, { "transcoder", "transcoder", false }, { "stake", "stake", true },
-		{ "claims", "claims", true }, { "note", "", false },
+		{ "claims", "claims", true }, { "note", "note", false },
 	};
 	size_t n = e->n < shown ? e->n : shown, i;
 	struct jobs_manager_progress p;
@@ -926,7 +926,7 @@ static void add_job_row(struct cli_table *t, const struct jobs_manager_new_job_e
 	cli_cell(t, json_string(r->block < j->end_block ? "active" : "ended"), "%s",
 		 r->block < j->end_block ? "active" : "ended");
 	cli_cell(t, cli_json_amount(&price), "%s", cli_fmt_gwei(a, &price));
-	cli_cell(t, cli_json_amount(&j->escrow), "%s", cli_fmt_amount(a, &j->escrow, UNIT_ETH));
+	cli_cell(t, cli_json_amount(&j->escrow), "%s", fmt_eth(a, &j->escrow));
 	cli_cell(t, json_integer((json_int_t)j->pending_claims), "%" PRIu64, j->pending_claims);
 	cli_cell(t, json_string(e->stream_id), strlen(e->stream_id) > 16 ? "%.13s..." : "%s", e->stream_id);
 }

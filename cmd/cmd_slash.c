@@ -508,9 +508,9 @@ static int check_missed(const struct chain_claim *k, const struct round_now *r, 
 	char words[200], when[100];
 
 	claim_words(words, k, r);
-	if (k->phase == CLAIM_MISSED)
+	if (k->phase == CLAIM_MISSED && r->block > k->verify_until)
 		return 0;
-	if (k->phase == CLAIM_UNVERIFIED)
+	if (k->phase == CLAIM_UNVERIFIED || k->phase == CLAIM_MISSED)
 		return cli_no(err, "claim %" PRIu64 " may still be verified until %s: what is missing then can be shown until block %"
 			      PRIu64, k->id, block_when(when, r, k->verify_until), k->slash_until);
 	if (k->phase != CLAIM_VOID && k->phase != CLAIM_PAID && k->n_unverified)

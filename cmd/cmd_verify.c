@@ -230,7 +230,7 @@ static json_t *batch_sequences(const struct batch *b)
 static void tell_draws(struct cli *c, const struct chain_draws *d)
 {
 	static const struct cli_column cols[] = {
-		{ "k", "draw", true }, { "seatId", "seat", true }, { "verifier", "verifier", false }, { "empty", "", false },
+		{ "k", "draw", true }, { "seatId", "seat", true }, { "verifier", "verifier", false }, { "empty", "note", false },
 	};
 	struct cli_table *t = cli_table_new(cols, sizeof(cols) / sizeof(cols[0]));
 	char who[43];
@@ -431,7 +431,7 @@ static void say_verify(struct cli_plan *p, const struct evidence *v, const struc
 		cli_plan_say(p, "verdicts are due %" PRIu64 " blocks later; %s", v->draws.p.verdict_period, o->statements ?
 			     "a quorum of verifiers has signed that it has the input" :
 			     "without statements an input that cannot be had counts as FAIL");
-	cli_plan_say(p, "at most %s of the claim's fees go to the verifiers; payable from %s", cli_fmt_amount(a, &fee, UNIT_ETH),
+	cli_plan_say(p, "at most %s of the claim's fees go to the verifiers; payable from %s", fmt_eth(a, &fee),
 		     block_when(when, &v->round, k->payable_from));
 	if (sent < v->n_batches)
 		cli_plan_say(p, "%zu more transactions are needed afterwards: run this again", v->n_batches - sent);
@@ -442,17 +442,16 @@ static void say_verify(struct cli_plan *p, const struct evidence *v, const struc
 
 static void plan_verify(struct cli_plan *p, struct cli *c, const struct evidence *v, const struct verify_opts *o)
 {
-	char key[JOURNAL_KEY_MAX], text[60];
+	char key[JOURNAL_KEY_MAX];
 	struct cli_plan_tx *tx;
 	size_t i;
 
 	for (i = 0; i < v->n_batches && i < CLI_PLAN_MAX; i++) {
 		struct batch *b = &v->batches[i];
 
-		batch_words(text, sizeof(text), b);
 		snprintf(key, sizeof(key), "verify/%" PRIu64 "/%" PRIu64 "/%" PRIu64, v->job.id, v->claim->id, number_at(b, 0));
-		tx = cli_plan_add(p, c, CONTRACT_JOBS_MANAGER, key, "verify segments %s of claim %" PRIu64 " on job %" PRIu64,
-				  text, v->claim->id, v->job.id);
+		tx = cli_plan_add(p, c, CONTRACT_JOBS_MANAGER, key, "verify %zu segments of claim %" PRIu64 " on job %" PRIu64,
+				  b->n, v->claim->id, v->job.id);
 		add_call(&tx->data, v, b, o->verdicts != NULL);
 	}
 	say_verify(p, v, o, p->n);

@@ -71,6 +71,14 @@ static struct hash32 topic_of_addr(const struct eth_addr *a)
 	return h;
 }
 
+char *fmt_eth(char to[100], const struct u256 *wei)
+{
+	struct u256 small = u256_of(100000000000000);	/* 0.0001 ETH */
+
+	return !u256_is_zero(wei) && u256_cmp(wei, &small) < 0 ? cli_fmt_gwei(to, wei) :
+								  cli_fmt_amount(to, wei, UNIT_ETH);
+}
+
 /* A read that was answered: 0, else exit code 1. */
 static int decoded(int rc)
 {
@@ -146,7 +154,7 @@ int block_hashes_read(struct cli *c, struct block_hash *b, size_t n, struct err 
 
 	for (i = 0; i < n; i++) {
 		b[i].until = b[i].number + HISTORY;
-		b[i].state = b[i].number >= next ? HASH_FUTURE : HASH_LOST;
+		b[i].state = b[i].number + 1 >= next ? HASH_FUTURE : HASH_LOST;
 	}
 	rc = sealed_hashes(c, b, n, err);
 	for (i = 0; i < n && rc == 0; i++) {
@@ -595,8 +603,12 @@ static void find_unverified(struct chain_claim *k)
 
 enum { STATUS_NONE, STATUS_PENDING, STATUS_VOID, STATUS_PAID };	/* IJobsManager.ClaimStatus */
 
-static enum claim_phase phase_of(const struct chain_claim *k, uint64_t next)
+/* What is sent now is in a later block, but is simulated on the newest: what must not be too late
+ * is asked of the one, what must not be too early of the other. */
+static enum claim_phase phase_of(const struct chain_claim *k, uint64_t head)
 {
+	uint64_t next = head + 1;
+
 	if (k->k.status == STATUS_VOID)
 		return CLAIM_VOID;
 	if (k->k.status == STATUS_PAID)
@@ -611,7 +623,7 @@ static enum claim_phase phase_of(const struct chain_claim *k, uint64_t next)
 		return CLAIM_MISSED;
 	if (k->k.passed < k->k.verified)
 		return CLAIM_JUDGED;
-	return next < k->payable_from || !k->settled ? CLAIM_MATURES : CLAIM_PAYABLE;
+	return head < k->payable_from || !k->settled ? CLAIM_MATURES : CLAIM_PAYABLE;
 }
 
 static int read_challenges(struct chain_claim *k, size_t n, struct cli *c, struct err *err)
@@ -629,7 +641,7 @@ static int read_challenges(struct chain_claim *k, size_t n, struct cli *c, struc
 			find_challenged(&k[i]);
 			find_unverified(&k[i]);
 		}
-		k[i].phase = phase_of(&k[i], c->head.number + 1);
+		k[i].phase = phase_of(&k[i], c->head.number);
 	}
 	free(b);
 	return rc;
@@ -725,7 +737,7 @@ void claim_words(char to[200], const struct chain_claim *k, const struct round_n
 
 	switch (k->phase) {
 	case CLAIM_WAITS:
-		snprintf(to, 200, "its segments are challenged by %s", block_when(when, r, k->challenge.number));
+		snprintf(to, 200, "challenged by %s; wait for the one after it", block_when(when, r, k->challenge.number));
 		return;
 	case CLAIM_UNVERIFIED:
 		snprintf(to, 200, "verify %zu until %s", k->n_unverified, block_when(when, r, k->verify_until));
@@ -751,7 +763,7 @@ void claim_words(char to[200], const struct chain_claim *k, const struct round_n
 		snprintf(to, 200, "void: %s", claim_void_words(k->void_reason));
 		return;
 	case CLAIM_PAID:
-		snprintf(to, 200, "paid %s", cli_fmt_amount(amount, &k->paid, UNIT_ETH));
+		snprintf(to, 200, "paid %s", fmt_eth(amount, &k->paid));
 		return;
 	}
 }

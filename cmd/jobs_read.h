@@ -20,7 +20,8 @@
 
 /* ---- a block's hash, as contracts can have it ---- */
 enum hash_state {
-	HASH_FUTURE,	/* its block, or the one after it, is still to be made */
+	HASH_FUTURE,	/* its block, or the one after it, is still to be made: what is simulated on
+			 * the newest block cannot have that one's own hash */
 	HASH_RECENT,	/* in history, until block `until` */
 	HASH_SEALED,	/* for good */
 	HASH_LOST,	/* no contract can have it any more */
@@ -101,7 +102,7 @@ struct chain_claim {
 	size_t n_batches;
 	uint64_t void_reason;		/* IJobsManager.VoidReason */
 	struct u256 paid;		/* to the transcoder and its delegators */
-	enum claim_phase phase;		/* for a transaction in the next block */
+	enum claim_phase phase;		/* what could be sent now */
 };
 struct chain_claims {
 	struct chain_claim *k;		/* in the order they were made; owned */
@@ -134,6 +135,8 @@ void draws_fini(struct chain_draws *d);
 /* ---- words ---- */
 /* "block 1234", and in about how long when that is known; "block 1234, passed". */
 char *block_when(char to[100], const struct round_now *r, uint64_t block);
+/* What segments cost: in gwei where ETH would be all zeros. */
+char *fmt_eth(char to[100], const struct u256 *wei);
 /* For --json only. */
 void json_field(struct cli *c, const char *name, json_t *value);
 json_t *json_sequences(const uint64_t *s, size_t n);
