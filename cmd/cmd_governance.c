@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/mem.h"
+#include "bind/jobs_manager.h"
 #include "bind/treasury.h"
 #include "cmd/call_text.h"
 #include "cmd/cli_internal.h"
@@ -107,8 +108,8 @@ static int add_change(struct draft *d, const struct cli *c, const char *text, st
 	name[len] = 0;
 	p = param_find(name, &nearest);
 	if (!p)
-		return cli_wrong(err, "there is no parameter %s%s%s%s; lpnode protocol lists them", name,
-				 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+		return cli_wrong(err, "there is no parameter %s%s%s%s lpnode protocol lists them", name,
+				 nearest ? "; did you mean " : ":", nearest ? nearest : "", nearest ? "?" : "");
 	if (d->given[p - params])
 		return cli_wrong(err, "%s is given twice", p->name);
 	if (param_parse(&d->then[p - params], p, equals + 1, err) < 0)
@@ -200,6 +201,25 @@ static int read_draft(struct draft *d, struct cli *c, char **args, size_t n_args
 
 /* ---- propose: may it be ---- */
 
+static const struct u256 *then_of(const struct draft *d, const char *name)
+{
+	size_t i = (size_t)(param_find(name, NULL) - params);
+
+	return d->given[i] ? &d->then[i] : &d->now[i];
+}
+
+/* No more equal answers can be asked for than are given. */
+static int check_quorum(const struct draft *d, const char *quorum, const char *draws, struct err *err)
+{
+	char need[120], have[120];
+	const struct param *q = param_find(quorum, NULL);
+
+	if (u256_cmp(then_of(d, quorum), then_of(d, draws)) <= 0)
+		return 0;
+	return cli_no(err, "%s would be %s, of a %s of %s: at most as many", quorum, param_fmt(need, q, then_of(d, quorum)),
+		      draws, param_fmt(have, q, then_of(d, draws)));
+}
+
 /* What no simulation tells in words. */
 static int check_values(const struct draft *d, struct err *err)
 {
@@ -219,7 +239,9 @@ static int check_values(const struct draft *d, struct err *err)
 	}
 	if (!changes)
 		return cli_no(err, "nothing would change: that is how it is");
-	return 0;
+	if (d->a[0].param && check_quorum(d, "quorum", "committee", err) != 0)
+		return 3;
+	return d->a[0].param ? check_quorum(d, "juryQuorum", "juryDraws", err) : 0;
 }
 
 /* A vote is the Treasury's word: is it what the contract listens to? */
@@ -241,8 +263,42 @@ static int check_owner(struct cli *c, const struct draft *d, struct err *err)
 	return 0;
 }
 
+/* Setters whose values must leave time for all claims to be final: JobsManager.finality. */
+static bool is_about_finality(const struct action *a)
+{
+	static const char *const setters[] = { "setSlashablePeriod", "setClaimPeriod", "setVerificationPeriods",
+					       "setPeriods" };
+	size_t i;
+
+	for (i = 0; a->param && i < sizeof(setters) / sizeof(setters[0]); i++) {
+		if (strcmp(a->param->setter, setters[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int explain_finality(struct cli *c, const struct draft *d, const struct action *a, struct err *err)
+{
+	struct cli_reads reads = { 0 };
+	struct jobs_manager_finality f;
+	char now[120], then[120];
+	const struct param *p = param_find("slashablePeriod", NULL);
+	int rc;
+
+	jobs_manager_finality_call(cli_read(&reads, c, CONTRACT_JOBS_MANAGER));
+	rc = cli_read_all(c, &reads, false, err);
+	if (rc == 0 && CLI_DECODE(jobs_manager_finality, &f, reads, 0, err) < 0)
+		rc = 1;
+	cli_reads_fini(&reads);
+	if (rc != 0)
+		return rc;
+	return cli_no(err, "%s would fail: slashablePeriod (%s) must cover claim, verification, verdicts and appeals, "
+		      "which are %s now", a->param->setter, param_fmt(then, p, then_of(d, p->name)),
+		      param_fmt(now, p, &f.value));
+}
+
 /* Made by the Treasury now, would it fail?  The Governor's own setters can be tried only in a vote. */
-static int simulate(struct cli *c, const struct action *a, struct err *err)
+static int simulate(struct cli *c, const struct draft *d, const struct action *a, struct err *err)
 {
 	struct cli_plan_tx tx = { .to = a->to, .value = a->value, .data = a->data };
 	struct rpc_call call = { .method = "eth_call" };
@@ -262,6 +318,8 @@ static int simulate(struct cli *c, const struct action *a, struct err *err)
 		buf_init(&what, 256);
 		buf_addf(&what, "%s would fail", a->param ? a->param->setter : "the call");
 		rc = cli_refused(&reply, buf_cstr(&what), err);
+		if (rc == 3 && is_about_finality(a))
+			rc = explain_finality(c, d, a, err);
 		buf_fini(&what);
 	}
 	rpc_reply_fini(&reply);
@@ -275,7 +333,7 @@ static int simulate_all(struct cli *c, const struct draft *d, const struct propo
 	int rc = 0;
 
 	for (i = 0; rc == 0 && i < d->n && !o->unchecked; i++)
-		rc = simulate(c, &d->a[i], err);
+		rc = simulate(c, d, &d->a[i], err);
 	/* One of several may need what another sets. */
 	if (rc == 3 && d->n > 1 && strlen(err->msg) + 60 < sizeof(err->msg))
 		strcat(err->msg, "; if an earlier change makes it work, add -unchecked");
@@ -662,7 +720,7 @@ static int send_vote(struct cli *c, const struct proposal *p, uint64_t support, 
 		livepeer_governor_cast_vote_call(&tx->data, &p->e.proposal_id, support);
 	cli_plan_say(&plan, "You vote %s with %s, all that was bonded to you in round %llu.", choices[support],
 		     cli_fmt_amount(text, &weight, UNIT_LPT), (ull)p->snapshot);
-	cli_plan_say(&plan, "It cannot be changed.  %s.", proposal_words(words, p, c, r));
+	cli_plan_say(&plan, "It cannot be changed; %s.", proposal_words(words, p, c, r));
 	rc = cli_send(c, &plan, &receipt, err);
 	if (rc == 0)
 		rc = tell_vote(c, &receipt, err);
@@ -702,6 +760,8 @@ static int may_queue(const struct cli *c, const struct proposal *p, const struct
 
 	if (p->state == PROPOSAL_SUCCEEDED)
 		return 0;
+	if (p->state == PROPOSAL_QUEUED || p->state == PROPOSAL_EXECUTED)
+		return cli_no(err, "it is in the queue already: %.150s", proposal_words(words, p, c, r));
 	return cli_no(err, "it is %s, and only what was adopted can be queued: %.120s", proposal_state_name(p->state),
 		      proposal_words(words, p, c, r));
 }
@@ -714,6 +774,8 @@ static int may_execute(const struct cli *c, const struct proposal *p, const stru
 		return 0;
 	if (p->state == PROPOSAL_SUCCEEDED)
 		return cli_no(err, "it is adopted, but must wait in the queue first: lpnode queue %.12s", p->id);
+	if (p->state == PROPOSAL_QUEUED || p->state == PROPOSAL_EXECUTED)
+		return cli_no(err, "it cannot be executed now: %.150s", proposal_words(words, p, c, r));
 	return cli_no(err, "it is %s, it cannot be executed: %.120s", proposal_state_name(p->state),
 		      proposal_words(words, p, c, r));
 }

@@ -3,17 +3,22 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/hex.h"
 #include "bind/bonding_manager.h"
 #include "bind/livepeer_token.h"
 #include "bind/minter.h"
 #include "bind/rounds_manager.h"
+#include "cmd/cli_internal.h"
 #include "cmd/commands.h"
 #include "cmd/param_read.h"
 #include "cmd/round.h"
 
 typedef unsigned long long ull;
+
+#define SECOND_BLOCK_MS 60000	/* at most waited for a round's second block */
+#define POLL_MS 500
 
 /* ---- protocol ---- */
 
@@ -102,7 +107,7 @@ static int protocol(struct cli *c, char **args, size_t n_args, void *opts, struc
 /* ---- round ---- */
 
 struct money {
-	struct u256 supply, bonded, active, next_active, mintable, minted, inflation, share;
+	struct u256 supply, bonded, active, next_active, mintable, minted, inflation, share, change, target;
 	struct eth_addr drawn;
 };
 
@@ -115,6 +120,8 @@ static int read_money(struct cli *c, struct money *m, uint64_t round, struct err
 	struct bonding_manager_get_total_bonded bonded;
 	struct minter_current_minted_tokens minted;
 	struct livepeer_token_total_supply supply;
+	struct minter_target_bonding_rate target;
+	struct minter_inflation_change change;
 	struct minter_initializer_share share;
 	struct u256 number = u256_of(round);
 	struct minter_inflation inflation;
@@ -130,6 +137,8 @@ static int read_money(struct cli *c, struct money *m, uint64_t round, struct err
 	minter_current_minted_tokens_call(cli_read(&reads, c, CONTRACT_MINTER));
 	minter_inflation_call(cli_read(&reads, c, CONTRACT_MINTER));
 	minter_initializer_share_call(cli_read(&reads, c, CONTRACT_MINTER));
+	minter_inflation_change_call(cli_read(&reads, c, CONTRACT_MINTER));
+	minter_target_bonding_rate_call(cli_read(&reads, c, CONTRACT_MINTER));
 	rc = cli_read_all(c, &reads, false, err);
 	if (rc == 0 && (CLI_DECODE(livepeer_token_total_supply, &supply, reads, 0, err) < 0 ||
 			CLI_DECODE(bonding_manager_get_total_bonded, &bonded, reads, 1, err) < 0 ||
@@ -139,13 +148,15 @@ static int read_money(struct cli *c, struct money *m, uint64_t round, struct err
 			CLI_DECODE(minter_current_mintable_tokens, &mintable, reads, 5, err) < 0 ||
 			CLI_DECODE(minter_current_minted_tokens, &minted, reads, 6, err) < 0 ||
 			CLI_DECODE(minter_inflation, &inflation, reads, 7, err) < 0 ||
-			CLI_DECODE(minter_initializer_share, &share, reads, 8, err) < 0))
+			CLI_DECODE(minter_initializer_share, &share, reads, 8, err) < 0 ||
+			CLI_DECODE(minter_inflation_change, &change, reads, 9, err) < 0 ||
+			CLI_DECODE(minter_target_bonding_rate, &target, reads, 10, err) < 0))
 		rc = 1;
 	cli_reads_fini(&reads);
 	if (rc != 0)
 		return rc;
 	*m = (struct money){ supply.value, bonded.value, active.value, next.value, mintable.value, minted.value,
-			     inflation.value, share.value, drawn.value };
+			     inflation.value, share.value, change.value, target.value, drawn.value };
 	return 0;
 }
 
@@ -242,16 +253,80 @@ static int may_initialize(const struct round_now *r, struct err *err)
 	return 0;
 }
 
-/* What the caller gets, by the supply and the inflation of now: the round's own moves by a step. */
-static void guess_pay(struct u256 *pay, const struct money *m)
+/* ---- its second block ---- */
+
+struct pause {
+	uv_timer_t timer;
+	bool fired, closed;
+};
+
+static void on_pause(uv_timer_t *t)
 {
-	struct u256 million = u256_of(1000000), left, supply, tokens;
+	((struct pause *)t->data)->fired = true;
+}
+
+static void on_pause_closed(uv_handle_t *h)
+{
+	((struct pause *)h->data)->closed = true;
+}
+
+static void pause_ms(struct cli *c, uint64_t ms)
+{
+	struct pause p = { 0 };
+
+	uv_timer_init(&c->loop, &p.timer);
+	p.timer.data = &p;
+	uv_timer_start(&p.timer, on_pause, ms, 0);
+	cli_run_until(c, &p.fired);
+	uv_close((uv_handle_t *)&p.timer, on_pause_closed);
+	cli_run_until(c, &p.closed);
+}
+
+/* A round is initialised from its second block on, so that its first one's hash can draw. */
+static int wait_second_block(struct cli *c, struct round_now *r, struct err *err)
+{
+	int64_t until = clock_mono_ms() + (int64_t)(c->o.wait_ms < SECOND_BLOCK_MS ? c->o.wait_ms : SECOND_BLOCK_MS);
+	uint64_t round = r->round;
+	int rc = 0;
+
+	if (r->block > r->start)
+		return 0;
+	fprintf(stderr, "round %llu has just begun: waiting for block %llu\n", (ull)round, (ull)r->start + 1);
+	while (rc == 0 && r->block <= r->start && clock_mono_ms() < until) {
+		pause_ms(c, POLL_MS);
+		rc = round_read(c, r, err);
+	}
+	if (rc != 0 || r->block > r->start)
+		return rc != 0 ? rc : may_initialize(r, err);
+	return cli_no(err, "round %llu has just begun: try again when block %llu is there", (ull)round, (ull)r->start + 1);
+}
+
+/* Minter._moveInflation: up while less than the target is bonded, down while more. */
+static struct u256 next_inflation(const struct money *m, const struct u256 *supply)
+{
+	struct u256 million = u256_of(1000000), rate = u256_zero, next = m->inflation;
+	int side;
+
+	u256_mul_div(&rate, &m->bonded, &million, supply);
+	side = u256_cmp(&rate, &m->target);
+	if (side < 0)
+		u256_add(&next, &m->inflation, &m->change);
+	else if (side > 0 && !u256_sub(&next, &m->inflation, &m->change))
+		next = u256_zero;
+	return u256_cmp(&next, &million) > 0 ? million : next;
+}
+
+/* What the caller gets, if nothing happens before: Minter.setCurrentRewardTokens. */
+static void foretell_pay(struct u256 *pay, const struct money *m)
+{
+	struct u256 million = u256_of(1000000), left, supply, tokens, inflation;
 
 	*pay = u256_zero;
-	if (!u256_sub(&left, &m->mintable, &m->minted) || !u256_sub(&supply, &m->supply, &left) ||
-	    !u256_mul_div(&tokens, &supply, &m->inflation, &million) ||
-	    !u256_mul_div(pay, &tokens, &m->share, &million))
-		*pay = u256_zero;
+	if (!u256_sub(&left, &m->mintable, &m->minted) || !u256_sub(&supply, &m->supply, &left))
+		return;
+	inflation = next_inflation(m, &supply);
+	if (u256_mul_div(&tokens, &supply, &inflation, &million))
+		u256_mul_div(pay, &tokens, &m->share, &million);
 }
 
 static int tell_new_round(struct cli *c, const struct eth_receipt *receipt, struct err *err)
@@ -312,6 +387,8 @@ static int initialize_round(struct cli *c, char **args, size_t n_args, void *opt
 	if (rc == 0)
 		rc = may_initialize(&r, err);
 	if (rc == 0)
+		rc = wait_second_block(c, &r, err);
+	if (rc == 0)
 		rc = read_money(c, &m, r.round, err);
 	if (rc != 0)
 		return rc;
@@ -322,8 +399,8 @@ static int initialize_round(struct cli *c, char **args, size_t n_args, void *opt
 	cli_plan_say(&plan, "Round %llu begins for all: its active stake is fixed, its LPT are minted, stake may move.",
 		     (ull)r.round);
 	cli_plan_say(&plan, "It lasts until block %llu%s%s.", (ull)round_last_block(&r), *time ? ", " : "", time);
-	guess_pay(&pay, &m);
-	cli_plan_say(&plan, "The Minter pays you about %s, the share of who initialises.",
+	foretell_pay(&pay, &m);
+	cli_plan_say(&plan, "The Minter pays you %s, the share of who initialises.",
 		     cli_fmt_amount(text, &pay, UNIT_LPT));
 	rc = cli_send(c, &plan, &receipt, err);
 	if (rc == 0)

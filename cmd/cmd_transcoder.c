@@ -172,12 +172,18 @@ static void tell_rates(struct cli *c, const struct eth_receipt *receipt)
 
 /* ---- transcoder register ---- */
 
-static int must_not_be_locked(const struct round_now *r, const char *what, struct err *err)
+/* n transactions, one after the other, each waited for. */
+static int must_not_be_locked(const struct cli *c, const struct round_now *r, size_t n, const char *what,
+			      struct err *err)
 {
+	uint64_t depth = c->o.confirmations ? c->o.confirmations : 1, last = r->block + (n - 1) * depth + 1;
 	char when[120];
 
-	if (!r->locked)
+	if (!r->locked && last < round_lock_begins(r))
 		return 0;
+	if (!r->locked)
+		return cli_no(err, "rates are locked from block %llu on, too soon for %zu transaction%s: %s from %s on",
+			      (ull)round_lock_begins(r), n, n == 1 ? "" : "s", what, round_when(when, r, r->round + 1));
 	return cli_no(err, "rates are locked since block %llu until the round ends: %s from %s on",
 		      (ull)round_lock_begins(r), what, round_when(when, r, r->round + 1));
 }
@@ -345,9 +351,10 @@ static int register_(struct cli *c, char **args, size_t n_args, void *opts, stru
 	if (rc == 0)
 		rc = round_must_be_open(&s.r, err);
 	if (rc == 0)
-		rc = must_not_be_locked(&s.r, "register", err);
-	if (rc == 0)
 		rc = check_stake(&s, &bond, &stake, err);
+	if (rc == 0)
+		rc = must_not_be_locked(c, &s.r, u256_is_zero(&bond) ? 1 : u256_cmp(&s.allowance, &bond) < 0 ? 3 : 2,
+					"register", err);
 	if (rc != 0)
 		return rc;
 	eth_addr_fmt(addr, &s.who);
@@ -379,12 +386,13 @@ static int must_be_registered(const struct candidate *s, struct err *err)
 }
 
 /* In the lock period only a price may go down, to another candidate's. */
-static int refuse_locked(const struct candidate *s, const struct rates *r, bool rates_too, struct err *err)
+static int check_lock(const struct cli *c, const struct candidate *s, const struct rates *r, bool rates_too,
+		      struct err *err)
 {
 	char price[100], addr[43], when[120];
 
-	if (rates_too || r->price >= s->info.price || eth_addr_is_zero(&s->cheapest))
-		return must_not_be_locked(&s->r, "change them", err);
+	if (!s->r.locked || rates_too || r->price >= s->info.price || eth_addr_is_zero(&s->cheapest))
+		return must_not_be_locked(c, &s->r, 1, "change them", err);
 	eth_addr_fmt(addr, &s->cheapest);
 	if (s->cheapest_price <= r->price)
 		return cli_no(err, "rates are locked until %s; the price may be lowered to another's: add -match %s",
@@ -453,8 +461,9 @@ static void plan_update(struct cli *c, struct cli_plan *plan, const struct candi
 	tx = cli_plan_add(plan, c, CONTRACT_BONDING_MANAGER, key, "change rates: %s", fmt_rates(text, r));
 	bonding_manager_transcoder_call(&tx->data, &(struct u256){ { r->reward_cut } },
 					&(struct u256){ { r->fee_share } }, &price);
-	cli_plan_say(plan, "In round %llu, unchanged: %s.", (ull)s->r.round,
-		     fmt_rates(text, &(struct rates){ s->now.reward_cut, s->now.fee_share, s->now.price }));
+	if (s->now.from_round != 0)
+		cli_plan_say(plan, "In round %llu, unchanged: %s.", (ull)s->r.round,
+			     fmt_rates(text, &(struct rates){ s->now.reward_cut, s->now.fee_share, s->now.price }));
 	say_rates(plan, s, r);
 	cli_plan_say(plan, "Rates can be changed again until block %llu, when they are locked.",
 		     (ull)round_lock_begins(&s->r) - 1);
@@ -467,7 +476,7 @@ static int update(struct cli *c, char **args, size_t n_args, void *opts, struct 
 	struct cli_plan plan = { 0 };
 	struct eth_addr match;
 	struct candidate s;
-	struct rates rates = { 0 };
+	struct rates rates = { 0 }, was;
 	char text[200];
 	int rc;
 
@@ -482,14 +491,14 @@ static int update(struct cli *c, char **args, size_t n_args, void *opts, struct 
 		rc = round_must_be_open(&s.r, err);
 	if (rc != 0)
 		return rc;
-	rates = last_set(&s);
+	rates = was = last_set(&s);
 	parse_rates(&rates, o, err);
 	if (o->match)
 		rc = check_match(c, &s, &rates, o, &match, err);
-	else if (s.r.locked)
-		rc = refuse_locked(&s, &rates, o->reward_cut || o->fee_share, err);
-	else if (is_same(&rates, &(struct rates){ last_set(&s).reward_cut, last_set(&s).fee_share, s.info.price }))
+	else if (is_same(&rates, &was))
 		rc = cli_no(err, "that is what is set already: %s", fmt_rates(text, &rates));
+	else
+		rc = check_lock(c, &s, &rates, o->reward_cut || o->fee_share, err);
 	if (rc != 0)
 		return rc;
 	plan_update(c, &plan, &s, &rates, o->match ? &match : NULL);
@@ -673,15 +682,23 @@ static void show_rates(struct cli *c, const struct candidate *s)
 	json_object_set_new(c->out, "rates", list);
 }
 
+/* "round 12", or what it is without one. */
+static void field_round(struct cli *c, const char *name, uint64_t round, const char *label)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "round %llu", (ull)round);
+	cli_field(c, name, json_integer((json_int_t)round), label, "%s", round ? text : "never");
+}
+
 static void show_record(struct cli *c, const struct candidate *s)
 {
 	char text[100];
 
-	cli_field(c, "available", json_boolean(s->info.available), "takes jobs", "%s", s->info.available ? "yes" : "no");
-	cli_field(c, "activeSince", json_integer((json_int_t)s->info.active_since), "in the pool since", "%s%llu",
-		  s->info.active_since ? "round " : "", (ull)s->info.active_since);
-	cli_field(c, "lastRewardRound", json_integer((json_int_t)s->info.last_reward_round), "last reward", "%s%llu",
-		  s->info.last_reward_round ? "round " : "", (ull)s->info.last_reward_round);
+	cli_field(c, "available", json_boolean(s->info.available), s->info.registered ? "takes jobs" : NULL, "%s",
+		  s->info.available ? "yes" : "no");
+	field_round(c, "activeSince", s->info.active_since, "in the pool since");
+	field_round(c, "lastRewardRound", s->info.last_reward_round, "last reward");
 	cli_field(c, "missedRewards", json_integer((json_int_t)s->info.missed_rewards), "missed rewards", "%llu reported",
 		  (ull)s->info.missed_rewards);
 	cli_field(c, "slashes", json_integer((json_int_t)s->info.slashes), "slashed", "%llu times", (ull)s->info.slashes);

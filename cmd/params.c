@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "base/err.h"
-#include "base/mem.h"
+#include "base/near.h"
 #include "bind/artifacts.h"
 #include "cmd/cli.h"
 #include "cmd/params.h"
@@ -122,41 +122,17 @@ static_assert(sizeof(params) / sizeof(params[0]) < PARAMS_MAX, "PARAMS_MAX");
 
 /* ---- names ---- */
 
-/* Letters that differ, for a guess at what was meant. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t la = strlen(a), lb = strlen(b), row[64], i, k, last, here;
-
-	if (la >= 64 || lb >= 64)
-		return 64;
-	for (k = 0; k <= lb; k++)
-		row[k] = k;
-	for (i = 1; i <= la; i++) {
-		last = row[0];
-		row[0] = i;
-		for (k = 1; k <= lb; k++) {
-			here = last + (strncasecmp(&a[i - 1], &b[k - 1], 1) != 0);
-			last = row[k];
-			if (last + 1 < here)
-				here = last + 1;
-			if (row[k - 1] + 1 < here)
-				here = row[k - 1] + 1;
-			row[k] = here;
-		}
-	}
-	return row[lb];
-}
-
 const struct param *param_find(const char *name, const char **nearest)
 {
-	size_t best = strlen(name) / 3 + 1, i, d;
+	unsigned best = near_limit(strlen(name)), d;
+	size_t i;
 
 	if (nearest)
 		*nearest = NULL;
 	for (i = 0; i < n_params; i++) {
 		if (strcasecmp(name, params[i].name) == 0 || (params[i].paper && strcasecmp(name, params[i].paper) == 0))
 			return &params[i];
-		d = distance(name, params[i].name);
+		d = near_distance(name, strlen(name), params[i].name);
 		if (nearest && d <= best) {
 			best = d;
 			*nearest = params[i].name;

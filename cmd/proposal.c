@@ -221,14 +221,15 @@ bool proposal_has_quorum(const struct proposal *p)
 
 static void queued_words(char to[300], const struct proposal *p, const struct cli *c)
 {
-	char utc[25];
+	char from[25], head[25];
 
-	clock_fmt_utc(utc, (int64_t)p->eta * 1000);
+	clock_fmt_utc(from, (int64_t)p->eta * 1000);
+	clock_fmt_utc(head, (int64_t)c->head.timestamp * 1000);
 	if (p->eta <= c->head.timestamp)
 		snprintf(to, 300, "adopted and queued; it can be executed");
 	else
-		snprintf(to, 300, "adopted and queued; it can be executed from %s on, in %llu s", utc,
-			 (ull)(p->eta - c->head.timestamp));
+		snprintf(to, 300, "adopted and queued; it can be executed in a block from %.19sZ on (the newest is of %.19sZ)",
+			 from, head);
 }
 
 char *proposal_words(char to[300], const struct proposal *p, const struct cli *c, const struct round_now *r)
