@@ -160,9 +160,12 @@ fuzz:
 	scripts/fuzz.sh build/san-address-undefined-fuzzer-no-link/fuzzers $(or $(FUZZ_SECONDS),0)
 
 # ---- contracts: build/contracts/NAME.json, by which the program deploys and calls them ----
-contracts: build/contracts/.stamp
-build/contracts/.stamp: scripts/contracts.mjs package-lock.json $(wildcard eth/contracts/*.sol eth/contracts/*/*.sol test/contracts/sol/*.sol) \
-		| build/web/hls.min.js	# whose making has installed the compiler
+contracts: build/contracts/.stamp build/contracts/test/.stamp
+CONTRACT_SRCS := scripts/contracts.mjs package-lock.json $(wildcard eth/contracts/*.sol eth/contracts/*/*.sol)
+build/contracts/.stamp: $(CONTRACT_SRCS) | build/web/hls.min.js	# whose making has installed the compiler
+	node scripts/contracts.mjs --own
+	@touch $@
+build/contracts/test/.stamp: build/contracts/.stamp $(wildcard test/contracts/sol/*.sol)
 	node scripts/contracts.mjs
 	@touch $@
 

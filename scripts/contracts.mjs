@@ -6,7 +6,7 @@
 // goes to build/contracts/test.
 // A contract that has an interface INAME shows all of that, though a part of it be elsewhere
 // (JobsManager, Verifier).
-//   contracts.mjs [--out DIR] [NAME ...]
+//   contracts.mjs [--out DIR] [--own | NAME ...]      --own: none of the tests'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -155,8 +155,8 @@ async function compile_all(tasks) {
 }
 
 // Our sources whose file is named for the contract in it: interfaces and libraries come along.
-function all_names() {
-	return [source_dir, test_source_dir].flatMap(d => readdirSync(join(root, d)))
+function all_names(dirs) {
+	return dirs.flatMap(d => readdirSync(join(root, d)))
 		.filter(f => f.endsWith('.sol')).map(f => f.slice(0, -4))
 }
 
@@ -180,7 +180,9 @@ async function main(args) {
 	let out = join(root, 'build/contracts')
 	if (args[0] === '--out') out = resolve(args.splice(0, 2)[1])
 	mkdirSync(join(out, 'test'), { recursive: true })
-	const units = (args.length ? args : all_names()).map(name => unit_of(name, out))
+	const own = args[0] === '--own' && args.shift()
+	const dirs = own ? [source_dir] : [source_dir, test_source_dir]
+	const units = (args.length ? args : all_names(dirs)).map(name => unit_of(name, out))
 	return await compile_all(tasks_of(units.filter(u => !is_fresh(u))))
 }
 

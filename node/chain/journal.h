@@ -28,15 +28,18 @@ struct store;
  *	cancelled  a transaction to oneself with its nonce stands at depth instead
  *	displaced  its nonce was used, at depth, by a transaction that is none of ours
  *
- * Rules: a nonce is given in the same commit as the signed bytes, so there are no gaps; the
- * same bytes are sent again (30 s, doubling) until mined; after `patience` without being mined while the
- * market asks more, a replacement is signed, journalled, sent, and *all* hashes of the nonce
- * are watched; a block that goes away puts mined back to sent.  Nothing above TX_GAS_MAX gas
- * or the fee ceiling is signed.  The chain's word that a receipt stands at depth is asked of two endpoints
- * (RPC_AGREE).  Several processes may drive the journal of one account at once: each step
+ * Rules: a nonce is given in the same commit as the signed bytes, and only to what was
+ * simulated and can be paid, so there are no gaps; the same bytes are sent again (30 s,
+ * doubling) until mined; after `patience` without being mined while the market asks more, a
+ * replacement is signed, journalled, sent, and *all* hashes of the nonce are watched; a block
+ * that goes away puts mined back to sent, and what is final is watched until it is 64 blocks
+ * deep, so that it too is sent again.  Nothing above TX_GAS_MAX gas or the fee ceiling is
+ * signed.  The chain's word that a receipt stands at depth is asked of two endpoints
+ * (RPC_AGREE); displaced is believed only with the other transaction and our key's signature
+ * under it.  Several processes may drive the journal of one account at once: each step
  * checks the row it is about to change in the same commit.
  *
- * Loop thread.  Tables: intents (by id), intent_keys, attempts (id, number), nonces.
+ * Loop thread.  Tables: node/chain/journal_db.h.
  * Source: DESIGN 7; facts/reliability.md D2-D6, E4; facts/protocol-contracts.md 7.1.
  */
 #define JOURNAL_KEY_MAX 200
@@ -72,7 +75,8 @@ bool tx_state_is_final(enum tx_state s);
 
 struct intent {
 	/* Action and object, "reward/17": the same key is never sent twice, even by another
-	 * process or after years, unless it ended refused. */
+	 * process or after years, unless it ended refused or displaced: then it was not mined and
+	 * never can be, and whoever submits the key again gets a new intent with a new nonce. */
 	const char *key;
 	const char *what;	/* for people: "bond 100 LPT to 0x..." */
 	bool creates;		/* a contract; to is not used */
@@ -108,7 +112,8 @@ struct tx_info {
 	struct hash32 tx_hash, block_hash;
 	uint64_t block, gas_used;
 	struct u256 gas_price;
-	/* refused, failed: why, in words where the contract's error could be decoded by the hook */
+	/* refused, failed: why, in words where the contract's error could be decoded by the hook;
+	 * before: what it waits for, "" when for nothing but its turn */
 	char why[200];
 	int64_t created_ms, ended_ms;
 };
@@ -123,8 +128,10 @@ void journal_explain_with(struct journal *j, journal_explain_fn *fn);
 struct journal *journal_new(uv_loop_t *loop, const struct journal_opts *opts, struct err *err);
 void journal_free(struct journal *j, void (*closed)(void *arg), void *arg);
 
-/* What became of an intent, called after each change of state; final when final.  receipt: the
- * one of this state, when mined, done or failed; NULL otherwise or when it is only read later. */
+/* What became of an intent, called after each change of state that is seen (another process may
+ * make two at once), and no more after a final one.  receipt: the one of this state, when mined,
+ * done or failed; NULL otherwise, or when no endpoint tells it.  An intent that could not even
+ * be written to disk is told as refused with id 0.  May call the journal, also journal_free. */
 typedef void journal_cb(void *arg, const struct tx_info *tx, const struct eth_receipt *receipt);
 
 /* Journals the intent, simulates it (eth_call, estimate), gives it a nonce, sends it, watches it.
@@ -133,14 +140,17 @@ typedef void journal_cb(void *arg, const struct tx_info *tx, const struct eth_re
  * ERR_INVALID, ERR_BUSY (JOURNAL_OPEN_MAX). */
 int journal_submit(struct journal *j, const struct intent *i, journal_cb *cb, void *arg,
 		   struct err *err);
-/* Report on a transaction that is there; cb runs at least once.  ERR_NOT_FOUND. */
+/* Report on a transaction that is there; cb runs at least once, later.  ERR_NOT_FOUND. */
 int journal_watch(struct journal *j, uint64_t id, journal_cb *cb, void *arg, struct err *err);
-/* Replace it now, by a dearer same or by a transaction to oneself.  ERR_INVALID when it has no
- * nonce yet or is mined; ERR_LIMIT at the ceiling. */
+/* Replace it now, by a dearer same or by a transaction to oneself.  One that is only planned
+ * is cancelled by refusing it: nothing is sent.  What is replaced twice as a cancellation
+ * stays one.  ERR_INVALID when there is nothing to replace (planned, mined or final);
+ * ERR_LIMIT at the ceiling; ERR_NOT_FOUND. */
 int journal_speed_up(struct journal *j, uint64_t id, struct err *err);
 int journal_cancel(struct journal *j, uint64_t id, struct err *err);
 
-/* Newest first; to has room for max.  By any thread (reads the store). */
+/* Newest first; to has room for max.  By any thread (reads the store).  0 with err set when it
+ * fails; clear err before. */
 size_t journal_list(struct store *s, const struct eth_addr *account, struct tx_info *to, size_t max,
 		    struct err *err);
 int journal_get(struct store *s, uint64_t id, struct tx_info *to, struct err *err);
