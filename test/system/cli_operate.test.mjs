@@ -6,7 +6,7 @@ import { LPT, Devnet } from './lib/devnet.mjs';
 import { parallel, test } from './lib/harness.mjs';
 
 // Each has a chain of its own, and waits for it most of the time.
-parallel(4);
+parallel(6);
 
 const RATES = ['-rewardCut', '10%', '-feeShare', '50%', '-price', '20 gwei'];
 const GWEI = 10n ** 9n;
