@@ -758,10 +758,19 @@ int journal_submit(struct journal *j, const struct intent *i, journal_cb *cb, vo
 	return 0;
 }
 
+/* One of this account.  A short read on the loop: what a person asks is answered at once. */
+static int get_own(struct journal *j, uint64_t id, struct tx_info *tx, struct err *err)
+{
+	if (journal_get(j->o.store, id, tx, err) < 0)
+		return -1;
+	return eth_addr_equal(&tx->from, &j->o.account) ? 0 :
+	       err_set(err, ERR_NOT_FOUND, "transaction %" PRIu64 " is of another account", id);
+}
+
 int journal_watch(struct journal *j, uint64_t id, journal_cb *cb, void *arg, struct err *err)
 {
 	struct tx_info *tx = xcalloc(1, sizeof(*tx));
-	int rc = journal_get(j->o.store, id, tx, err);
+	int rc = get_own(j, id, tx, err);
 
 	free(tx);
 	if (rc < 0)
@@ -789,11 +798,10 @@ static int check_wish(struct journal *j, const struct tx_info *tx, bool cancel, 
 	return fee_bump(&next, &tx->attempts[tx->n_attempts - 1].offer, &j->o.fees, &nothing, err);
 }
 
-/* A short read on the loop: what a person asked for is answered at once. */
 static int wish(struct journal *j, uint64_t id, bool cancel, struct err *err)
 {
 	struct tx_info *tx = xcalloc(1, sizeof(*tx));
-	int rc = journal_get(j->o.store, id, tx, err);
+	int rc = get_own(j, id, tx, err);
 	struct hot *hot;
 
 	if (rc == 0)
