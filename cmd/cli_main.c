@@ -25,6 +25,10 @@ static const struct cli_commands *const tables[] = {
 	&protocol_commands,
 	&transcoder_commands,
 	&governance_commands,
+	&job_commands,
+	&claim_commands,
+	&verify_commands,
+	&slash_commands,
 };
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 

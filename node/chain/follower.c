@@ -19,6 +19,8 @@
 #define POLL_DEFAULT_MS 1000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 2000	/* an endpoint that is well again is used within seconds */
+#define RETRY_MS 10		/* with less */
+#define GROW_AFTER 16		/* rounds that went well */
 #define LINES_PER_MINUTE 10
 
 static void begin(struct follower *f)
@@ -76,16 +78,6 @@ static void all_is_well(struct follower *f)
 	f->n_failures = 0;
 }
 
-static uint64_t halved(uint64_t n)
-{
-	return n > 1 ? n / 2 : 1;
-}
-
-static uint64_t doubled(uint64_t n, uint64_t max)
-{
-	return 2 * n < max ? 2 * n : max;
-}
-
 void follower_drop_blocks(struct follower *f)
 {
 	for (size_t i = 0; i < f->n_blocks; i++)
@@ -95,18 +87,52 @@ void follower_drop_blocks(struct follower *f)
 	f->n_blocks = 0;
 }
 
+/* How much the round asked for at once; NULL when it asked for one thing. */
+static uint64_t *bound_of_round(struct follower *f, uint64_t *max)
+{
+	*max = f->plan.what == FOLLOW_RANGE ? FOLLOWER_RANGE_MAX : FOLLOWER_BLOCKS_MAX;
+	if (f->plan.what == FOLLOW_RANGE)
+		return &f->bounds.range_max;
+	return f->plan.what == FOLLOW_BLOCKS ? &f->bounds.blocks_max : NULL;
+}
+
+/* It may have been too much for the endpoint: less is asked for, at once when that was said. */
+static bool shrink(struct follower *f, const struct err *err)
+{
+	uint64_t max, *bound = bound_of_round(f, &max);
+
+	f->n_successes = 0;
+	if (!bound || *bound == 1)
+		return false;
+	*bound /= 2;
+	return err->code == ERR_INVALID || err->code == ERR_LIMIT || err->code == ERR_DENIED;
+}
+
+/* More is tried now and then only: what is refused costs a round. */
+static void grow(struct follower *f)
+{
+	uint64_t max, *bound = bound_of_round(f, &max);
+
+	if (!bound || ++f->n_successes < GROW_AFTER)
+		return;
+	f->n_successes = 0;
+	*bound = 2 * *bound < max ? 2 * *bound : max;
+}
+
 void follower_fail(struct follower *f, const struct err *err)
 {
-	unsigned n = f->n_failures < 5 ? f->n_failures++ : 5;
-	uint64_t ms = BACKOFF_FIRST_MS << n;
+	bool again = shrink(f, err);
+	uint64_t ms = BACKOFF_FIRST_MS << f->n_failures;
 
 	follower_drop_blocks(f);
-	/* It may have been too much for the endpoint. */
-	if (f->plan.what == FOLLOW_RANGE)
-		f->bounds.range_max = halved(f->bounds.range_max);
-	if (f->plan.what == FOLLOW_BLOCKS)
-		f->bounds.blocks_max = halved(f->bounds.blocks_max);
+	if (again) {
+		log_debug(&f->log, "less is asked for: %s", err->msg);
+		rest(f, RETRY_MS);
+		return;
+	}
 	degrade(f, err->msg);
+	if (f->n_failures < 5)
+		f->n_failures++;
 	rest(f, ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS);
 }
 
@@ -159,20 +185,13 @@ void follower_act(struct follower *f)
 	}
 }
 
-static void grow(struct follower *f)
-{
-	if (f->plan.what == FOLLOW_RANGE)
-		f->bounds.range_max = doubled(f->bounds.range_max, FOLLOWER_RANGE_MAX);
-	if (f->plan.what == FOLLOW_BLOCKS)
-		f->bounds.blocks_max = doubled(f->bounds.blocks_max, FOLLOWER_BLOCKS_MAX);
-}
-
 void follower_committed(struct follower *f, const struct err *err, bool again)
 {
 	const struct eth_header *top;
 	bool caught_up;
 
 	if (err) {
+		f->plan.what = FOLLOW_CAUGHT_UP;	/* the endpoint did well: as much is asked for again */
 		follower_fail(f, err);
 		return;
 	}

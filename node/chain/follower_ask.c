@@ -13,7 +13,8 @@
 #include "base/mem.h"
 #include "node/chain/follower_int.h"
 
-#define ASK_DEADLINE_MS 20000		/* over all endpoints */
+#define ASK_DEADLINE_MS 10000		/* over all endpoints */
+#define RANGE_DEADLINE_MS 6000		/* what one refuses and another does not differs that long */
 #define CALLS_MAX FOLLOWER_BLOCKS_MAX
 #define PARAMS_MAX 2048
 
@@ -61,9 +62,10 @@ static void add_logs(struct asking *a, const struct follower *f, const char *whe
 	buf_fini(&b);
 }
 
-static void send_batch(struct follower *f, struct asking *a, enum rpc_way way, rpc_done_cb *cb)
+static void send_batch(struct follower *f, struct asking *a, enum rpc_way way, uint64_t deadline_ms,
+		       rpc_done_cb *cb)
 {
-	f->batch = rpc_send(f->o.rpc, way, a->calls, a->n, ASK_DEADLINE_MS, cb, f);
+	f->batch = rpc_send(f->o.rpc, way, a->calls, a->n, deadline_ms, cb, f);
 	for (size_t i = 0; i < a->n; i++)
 		free(a->params[i]);
 }
@@ -75,6 +77,21 @@ static void fail(struct follower *f, struct err *err, const char *what)
 {
 	err_wrap(err, "%s", what);
 	follower_fail(f, err);
+}
+
+/* An answer came that cannot be used: next time another endpoint is asked. */
+static void refuse(struct follower *f, struct err *err, const char *what)
+{
+	rpc_blame(f->o.rpc, err->msg);
+	fail(f, err, what);
+}
+
+/* What a plan says of an answer. */
+static void act(struct follower *f)
+{
+	if (f->plan.what == FOLLOW_ODD)
+		rpc_blame(f->o.rpc, f->plan.why);
+	follower_act(f);
 }
 
 /* The batch is over: -1 when it brought nothing, and the round is then over, too. */
@@ -131,12 +148,12 @@ static void on_head(void *arg, struct rpc_reply *replies, size_t n, const struct
 	if (batch_over(f, err, "the head") < 0)
 		return;
 	if (read_header(&f->head, &replies[0], &e) < 0) {
-		fail(f, &e, "the head");
+		refuse(f, &e, "the head");
 		return;
 	}
 	f->has_above = false;
 	follow_on_head(&f->plan, &f->kept, &f->bounds, &f->head);
-	follower_act(f);
+	act(f);
 }
 
 void follower_ask_head(struct follower *f)
@@ -145,7 +162,7 @@ void follower_ask_head(struct follower *f)
 
 	memset(&f->plan, 0, sizeof(f->plan));
 	add_call(&a, "eth_getBlockByNumber", xstrdup("[\"latest\",false]"));
-	send_batch(f, &a, RPC_ANY, on_head);
+	send_batch(f, &a, RPC_ANY, ASK_DEADLINE_MS, on_head);
 }
 
 /* ---- single blocks: headers, their logs, receipts of those in doubt ---- */
@@ -239,7 +256,7 @@ static void on_receipts(void *arg, struct rpc_reply *replies, size_t n, const st
 				 (unsigned long long)b->h.number, replies[0].message);
 		b->is_unsure = false;
 	} else if (read_receipts(f, b, replies[0].result, &e) < 0) {
-		fail(f, &e, "the receipts of a block");
+		refuse(f, &e, "the receipts of a block");
 		return;
 	}
 	ask_receipts(f);
@@ -259,7 +276,7 @@ static void ask_receipts(struct follower *f)
 	}
 	hash_text(hash, &f->blocks[f->next_unsure].h.hash);
 	add_call(&a, "eth_getBlockReceipts", xasprintf("[\"%s\"]", hash));
-	send_batch(f, &a, RPC_ANY, on_receipts);
+	send_batch(f, &a, RPC_ANY, ASK_DEADLINE_MS, on_receipts);
 }
 
 static int take_logs(struct follower *f, struct follower_block *b, const struct rpc_reply *r, struct err *err)
@@ -286,7 +303,7 @@ static void on_logs(void *arg, struct rpc_reply *replies, size_t n, const struct
 		return;
 	for (size_t i = 0; i < f->n_blocks; i++) {
 		if (take_logs(f, &f->blocks[i], &replies[i], &e) < 0) {
-			fail(f, &e, "logs");
+			refuse(f, &e, "logs");
 			return;
 		}
 	}
@@ -307,7 +324,7 @@ static void ask_logs(struct follower *f)
 		snprintf(where, sizeof(where), "\"blockHash\":\"%s\"", hash_text(hash, &f->blocks[i].h.hash));
 		add_logs(&a, f, where);
 	}
-	send_batch(f, &a, RPC_ANY, on_logs);
+	send_batch(f, &a, RPC_ANY, ASK_DEADLINE_MS, on_logs);
 }
 
 static void keep_blocks(struct follower *f, const struct eth_header *h, const struct rpc_reply *replies, size_t n)
@@ -330,12 +347,12 @@ static void on_blocks(void *arg, struct rpc_reply *replies, size_t n, const stru
 	if (batch_over(f, err, "headers") < 0)
 		return;
 	if (read_headers(h, replies, n, &e) < 0) {
-		fail(f, &e, "headers");
+		refuse(f, &e, "headers");
 		return;
 	}
 	follow_on_blocks(&f->plan, &f->kept, h, n);
 	if (f->plan.what != FOLLOW_BLOCKS) {
-		follower_act(f);
+		act(f);
 		return;
 	}
 	keep_blocks(f, h, replies, n);
@@ -348,7 +365,7 @@ void follower_ask_blocks(struct follower *f)
 
 	for (uint64_t i = f->plan.first; i <= f->plan.last; i++)
 		add_header(&a, i);
-	send_batch(f, &a, RPC_ANY, on_blocks);
+	send_batch(f, &a, RPC_ANY, ASK_DEADLINE_MS, on_blocks);
 }
 
 /* ---- ranges: the newest kept, the last, and all logs between ---- */
@@ -389,7 +406,7 @@ static void on_range(void *arg, struct rpc_reply *replies, size_t n, const struc
 		follower_commit_plan(f);
 	} else {
 		follower_drop_blocks(f);
-		follower_act(f);
+		act(f);
 	}
 }
 
@@ -405,7 +422,7 @@ void follower_ask_range(struct follower *f)
 		add_logs(&a, f, where);
 	if (kept_top(&f->kept))
 		add_header(&a, kept_top(&f->kept)->number);
-	send_batch(f, &a, RPC_AGREE, on_range);
+	send_batch(f, &a, RPC_AGREE, RANGE_DEADLINE_MS, on_range);
 }
 
 /* ---- where another branch begins ---- */
@@ -418,13 +435,13 @@ static void on_seek(void *arg, struct rpc_reply *replies, size_t n, const struct
 	if (batch_over(f, err, "headers of another branch") < 0)
 		return;
 	if (read_headers(h, replies, n, &e) < 0) {
-		fail(f, &e, "headers of another branch");
+		refuse(f, &e, "headers of another branch");
 		return;
 	}
 	follow_on_seek(&f->plan, &f->kept, f->bounds.start_block, h, n, f->has_above ? &f->above : NULL);
 	f->has_above = true;
 	f->above = h[0];
-	follower_act(f);
+	act(f);
 }
 
 void follower_ask_seek(struct follower *f)
@@ -433,7 +450,7 @@ void follower_ask_seek(struct follower *f)
 
 	for (uint64_t i = f->plan.first; i <= f->plan.last; i++)
 		add_header(&a, i);
-	send_batch(f, &a, RPC_ANY, on_seek);
+	send_batch(f, &a, RPC_ANY, ASK_DEADLINE_MS, on_seek);
 }
 
 /* ---- everything kept is gone? ---- */
@@ -447,12 +464,12 @@ static void on_reset(void *arg, struct rpc_reply *replies, size_t n, const struc
 	if (batch_over(f, err, "a block that should be final") < 0)
 		return;
 	if (read_header(&h, &replies[0], &e) < 0) {
-		fail(f, &e, "a block that should be final");
+		refuse(f, &e, "a block that should be final");
 		return;
 	}
 	if (h.number != lowest->number || kept_hash_equal(&h.hash, &lowest->hash)) {
 		err_set(&e, ERR_INVALID, "two answers about block %llu differ", (unsigned long long)lowest->number);
-		follower_fail(f, &e);
+		refuse(f, &e, "a block that should be final");
 		return;
 	}
 	log_warn(&f->log, "the chain gave up final blocks, all is read again: from=%llu keep=%llu",
@@ -465,5 +482,5 @@ void follower_ask_reset(struct follower *f)
 	struct asking a = { .n = 0 };
 
 	add_header(&a, kept_lowest(&f->kept)->number);
-	send_batch(f, &a, RPC_AGREE, on_reset);
+	send_batch(f, &a, RPC_AGREE, ASK_DEADLINE_MS, on_reset);
 }

@@ -263,7 +263,6 @@ static void on_done(void *arg, const struct err *err)
 		follower_committed(f, err, again);
 }
 
-/* err from the callee is of its own copy; what cannot be submitted is a failed round. */
 static void submit(struct follower *f, struct commit *c, store_fn *fn)
 {
 	struct err err;
@@ -273,7 +272,7 @@ static void submit(struct follower *f, struct commit *c, store_fn *fn)
 		return;
 	f->is_committing = false;
 	commit_free(c);
-	follower_fail(f, &err);
+	follower_committed(f, &err, false);
 }
 
 static struct commit *commit_new(struct follower *f, enum follow_what what)

@@ -50,6 +50,7 @@ struct follower {
 
 	struct follow_bounds bounds;	/* they shrink when answers fail */
 	unsigned n_failures;		/* in a row */
+	unsigned n_successes;		/* in a row, at these bounds */
 	int64_t degraded_since;
 	char why[160];
 	struct hash32 told_hash;	/* what moved was last told */

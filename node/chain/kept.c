@@ -66,7 +66,8 @@ static void add(struct kept *k, const struct eth_header *h)
 
 static void drop_oldest(struct kept *k, size_t n)
 {
-	memmove(k->h, k->h + n, (k->n - n) * sizeof(*k->h));
+	if (n)
+		memmove(k->h, k->h + n, (k->n - n) * sizeof(*k->h));
 	k->n -= n;
 }
 

@@ -76,13 +76,16 @@ static void deliver(struct rpc_batch *b, struct rpc_try *t)
 {
 	struct rpc_reply *replies = t->replies;
 	rpc_done_cb *cb = b->cb;
+	struct rpc *r = b->rpc;
 	void *arg = b->arg;
 	size_t i, n = b->n;
 
 	t->replies = NULL;
 	t->n_done = 0;
+	r->answering = t->ep;
 	let_go(b);
 	cb(arg, replies, n, NULL);
+	r->answering = NULL;	/* freeing r waits for its handles, so it is still there */
 	for (i = 0; i < n; i++)
 		rpc_reply_fini(&replies[i]);
 	free(replies);
@@ -96,6 +99,17 @@ static void deliver_error(struct rpc_batch *b, const struct err *err)
 
 	free_batch(b);
 	cb(arg, NULL, 0, &copy);
+}
+
+void rpc_blame(struct rpc *r, const char *why)
+{
+	struct err err = { 0 };
+
+	if (!r->answering)
+		return;
+	err_set(&err, ERR_INVALID, "%s", why);
+	rpc_endpoint_failed(r->answering, rpc_now_ms(), 0, &err);
+	r->answering = NULL;
 }
 
 /* ---- what the tries of a round say ---- */

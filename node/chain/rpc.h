@@ -55,6 +55,10 @@ struct rpc_batch *rpc_send(struct rpc *r, enum rpc_way way, const struct rpc_cal
 			   uint64_t deadline_ms, rpc_done_cb *cb, void *arg);
 void rpc_cancel(struct rpc_batch *b);		/* NULL is fine; not once the callback has run */
 
+/* Within an rpc_done_cb only: the answer that it was given does not hold, for a reason that only
+ * the caller can see.  Its endpoint rests as after a failure, so that another one is asked next. */
+void rpc_blame(struct rpc *r, const char *why);
+
 /* 0 until an endpoint has answered. */
 uint64_t rpc_chain_id(const struct rpc *r);
 /* The highest block that the caller trusts: endpoints more than 3 behind it are used when no

@@ -82,6 +82,7 @@ struct rpc {
 	uint64_t try_ms, chain_id, trusted_head, next_id;
 	struct rpc_batch *batches;
 	size_t n_batches;
+	struct rpc_endpoint *answering;	/* while a callback runs: whose answer it was given */
 	unsigned n_open;		/* handles: timer, HTTP client */
 	bool closing;
 	void (*closed)(void *arg);
