@@ -30,16 +30,21 @@ void json_field(struct cli *c, const char *name, json_t *value)
 	cli_field(c, name, value, NULL, "%s", "");
 }
 
+json_t *json_u64_text(uint64_t v)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, v);
+	return json_string(text);
+}
+
 json_t *json_sequences(const uint64_t *s, size_t n)
 {
 	json_t *list = json_array();
-	char text[24];
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		snprintf(text, sizeof(text), "%" PRIu64, s[i]);
-		json_array_append_new(list, json_string(text));
-	}
+	for (i = 0; i < n; i++)
+		json_array_append_new(list, json_u64_text(s[i]));
 	return list;
 }
 
@@ -757,7 +762,7 @@ void claim_words(char to[200], const struct chain_claim *k, const struct round_n
 			 block_when(when, r, k->slash_until));
 		return;
 	case CLAIM_LOST:
-		snprintf(to, 200, "its challenge can be had no more: anyone may void it");
+		snprintf(to, 200, "its challenge was never sealed: lpnode claim void");
 		return;
 	case CLAIM_VOID:
 		snprintf(to, 200, "void: %s", claim_void_words(k->void_reason));
