@@ -417,6 +417,9 @@ static int wait_for(struct cli *c, const struct intent *begin, uint64_t id, stru
 		return 1;
 	r->tx = w.tx;
 	r->timed_out = !w.final;
+	/* A replacement since then is told, although its state is the same. */
+	if (!w.final && w.tx.id)
+		journal_get(c->store, w.tx.id, &r->tx, NULL);
 	if (!w.final && !w.tx.id) {
 		err_set(err, ERR_TIMEOUT, "nothing was heard of it: see `lpnode tx list`");
 		return 5;
@@ -425,7 +428,7 @@ static int wait_for(struct cli *c, const struct intent *begin, uint64_t id, stru
 		err_set(err, ERR_IO, "nothing was sent: %s", w.tx.why);
 		return 1;
 	}
-	return judge(&w.tx, !w.final, err);
+	return judge(&r->tx, !w.final, err);
 }
 
 int cli_wait_tx(struct cli *c, uint64_t id, struct cli_wait_result *r, struct err *err)
