@@ -423,7 +423,7 @@ static void add_claim(struct cli_table *t, const struct chain_claim *k, const st
 	cli_cell(t, known ? json_sequences(k->challenged, k->n_challenged) : json_null(), "%s", "");
 	cli_cell(t, json_integer((json_int_t)k->k.verified), known ? "%" PRIu64 " of %zu" : "?", k->k.verified,
 		 k->n_challenged);
-	cli_cell(t, json_integer((json_int_t)k->k.passed), "%s", "");
+	cli_cell(t, json_boolean(claim_awaits_verdicts(k)), "%s", "");
 	cli_cell(t, json_string(claim_phase_name(k->phase)), "%s", words);
 	cli_cell(t, json_integer((json_int_t)k->verify_until), "%s", "");
 	cli_cell(t, json_integer((json_int_t)k->slash_until), "%s", "");
@@ -440,7 +440,7 @@ static void tell_claims(struct cli *c, const struct chain_claims *l, const struc
 	static const struct cli_column cols[] = {
 		{ "claimId", "claim", true }, { "transcoder", "transcoder", false }, { "claimBlock", "made in", true },
 		{ "segments", "segments", false }, { "fees", "fees", true }, { "challenged", NULL, true },
-		{ "verified", "verified", false }, { "passed", NULL, true }, { "phase", "state", false },
+		{ "verified", "verified", false }, { "verdictsAwaited", NULL, false }, { "phase", "state", false },
 		{ "verifyUntil", NULL, false }, { "slashUntil", NULL, false }, { "payableFrom", NULL, false },
 		{ "unverified", NULL, false }, { "paid", NULL, false }, { "reserved", NULL, false }, { "void", NULL, false },
 		{ "root", NULL, false },

@@ -608,6 +608,11 @@ static void find_unverified(struct chain_claim *k)
 
 enum { STATUS_NONE, STATUS_PENDING, STATUS_VOID, STATUS_PAID };	/* IJobsManager.ClaimStatus */
 
+bool claim_awaits_verdicts(const struct chain_claim *k)
+{
+	return k->k.status == STATUS_PENDING && k->k.passed < k->k.verified;
+}
+
 /* What is sent now is in a later block, but is simulated on the newest: what must not be too late
  * is asked of the one, what must not be too early of the other. */
 static enum claim_phase phase_of(const struct chain_claim *k, uint64_t head)
@@ -626,7 +631,7 @@ static enum claim_phase phase_of(const struct chain_claim *k, uint64_t head)
 		return CLAIM_UNVERIFIED;
 	if (k->n_unverified && next <= k->slash_until)
 		return CLAIM_MISSED;
-	if (k->k.passed < k->k.verified)
+	if (claim_awaits_verdicts(k))
 		return CLAIM_JUDGED;
 	return head < k->payable_from || !k->settled ? CLAIM_MATURES : CLAIM_PAYABLE;
 }
@@ -748,7 +753,7 @@ void claim_words(char to[200], const struct chain_claim *k, const struct round_n
 		snprintf(to, 200, "verify %zu until %s", k->n_unverified, block_when(when, r, k->verify_until));
 		return;
 	case CLAIM_JUDGED:
-		snprintf(to, 200, "verdicts of %" PRIu64 " segments are awaited", k->k.verified - k->k.passed);
+		snprintf(to, 200, "verdicts are awaited");
 		return;
 	case CLAIM_MATURES:
 		snprintf(to, 200, "%spayable from %s", k->settled ? "" : "verdicts may be appealed; ",

@@ -117,6 +117,7 @@ void claims_fini(struct chain_claims *l);
 /* Exit code 3 when there is none. */
 int claims_find(const struct chain_claim **claim, const struct chain_claims *l, uint64_t id,
 		const struct chain_job *job, struct err *err);
+bool claim_awaits_verdicts(const struct chain_claim *k);
 const char *claim_void_words(uint64_t reason);
 /* What it is, and until when; to has room for 200. */
 void claim_words(char to[200], const struct chain_claim *k, const struct round_now *r);

@@ -235,7 +235,7 @@ test('the broadcaster\'s word lets the next one in; a claim without statements w
 	assert.deepEqual(said.batches.map((b) => b.verdict), ['awaited']);
 	const [row] = (await w.json(second, 'claims', '1')).claims;
 
-	assert.equal(row.phase, 'judged');
+	assert.deepEqual([row.phase, row.verdictsAwaited], ['judged', true]);
 	assert.equal(row.verified, row.challenged.length);
 }, { limitS: 120 });
 
