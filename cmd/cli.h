@@ -141,7 +141,7 @@ int cli_logs(struct cli *c, const struct eth_addr *address, const struct hash32 
 	     uint64_t from, uint64_t to, struct eth_logs *logs, struct err *err);
 
 /* ---- sending ---- */
-#define CLI_PLAN_MAX 4
+#define CLI_PLAN_MAX 16
 struct cli_plan_tx {
 	char *what;			/* "approve 100 LPT for BondingManager".  Owned */
 	struct eth_addr to;
@@ -205,7 +205,7 @@ json_t *cli_json_hash(const struct hash32 *h);
 /* A table: columns aligned, numbers to the right; JSON: an array of objects under `name`. */
 struct cli_column {
 	const char *name;	/* in JSON */
-	const char *title;	/* for people */
+	const char *title;	/* for people; NULL: for programs only */
 	bool right;
 };
 struct cli_table;

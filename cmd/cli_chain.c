@@ -20,6 +20,7 @@
 
 #define DATA_MAX (512 * 1024)		/* parameters of one call */
 #define LOGS_MAX 200000			/* of one cli_logs */
+#define CONNECT_MS 10000		/* a person at the terminal hears of a dead endpoint after this */
 #define STORE_MAP_MAX (1ull << 30)
 #define DEVNET_CONFIRMATIONS 1
 #define DEVNET_POLL_MS 100		/* its blocks come as soon as there is something in them */
@@ -58,6 +59,12 @@ static void on_batch(void *arg, struct rpc_reply *replies, size_t n, const struc
 		b->err = *err;
 	for (i = 0; replies && i < n && i < b->n; i++)
 		take_reply(&b->replies[i], &replies[i]);
+}
+
+/* Another network than was meant is the command line's mistake. */
+static int code_of(const struct err *err)
+{
+	return err->code == ERR_INVALID || err->code == ERR_DENIED ? 2 : 1;
 }
 
 int cli_rpc(struct cli *c, const struct rpc_call *calls, size_t n, struct rpc_reply *replies, struct err *err)
@@ -125,12 +132,12 @@ static int ask_pin(struct cli *c, struct err *err)
 		err_wrap(err, "-ethController");
 		return 2;
 	}
-	pin_ask(c->rpc, &controller, c->o.chain_id, CLI_ANSWER_MS, on_pin, &p);
+	pin_ask(c->rpc, &controller, c->o.chain_id, CONNECT_MS, on_pin, &p);
 	cli_run_until(c, &p.done);
 	if (!p.failed)
 		return 0;
 	*err = p.err;
-	return p.err.code == ERR_INVALID ? 2 : 1;
+	return code_of(err);
 }
 
 static void fini_replies(struct rpc_reply *r, size_t n)
@@ -153,6 +160,8 @@ static int ask_head(struct cli *c, bool genesis, struct err *err)
 	size_t n = genesis ? 2 : 1;
 	int rc = cli_rpc(c, calls, n, r, err);
 
+	if (rc != 0)
+		rc = code_of(err);
 	if (rc == 0 && rpc_header(&c->head, r[0].result, err) < 0)
 		rc = 1;
 	if (rc == 0 && genesis && rpc_header(&first, r[1].result, err) < 0)
@@ -237,6 +246,14 @@ static int open_journal(struct cli *c, struct err *err)
 	return 0;
 }
 
+/* A deployer has no Controller to compare yet. */
+static int check_pin(const struct cli *c, const char *dir, struct err *err)
+{
+	if (c->command->need == CLI_DEPLOY || pin_check(dir, &c->pin, err) == 0)
+		return 0;
+	return code_of(err);
+}
+
 int cli_open_store(struct cli *c, struct err *err)
 {
 	char name[64], *dir;
@@ -244,16 +261,15 @@ int cli_open_store(struct cli *c, struct err *err)
 
 	pin_store_name(name, &c->pin);
 	dir = xasprintf("%s/%s", c->o.datadir, name);
-	rc = make_folders(dir, err);
+	rc = make_folders(dir, err) < 0 ? 1 : 0;
 	if (rc == 0) {
 		c->store = store_open(dir, STORE_MAP_MAX, err);
-		rc = c->store ? 0 : -1;
+		rc = c->store ? 0 : 1;
 	}
-	/* A deployer has no Controller to compare yet. */
-	if (rc == 0 && c->command->need != CLI_DEPLOY)
-		rc = pin_check(dir, &c->pin, err);
+	if (rc == 0)
+		rc = check_pin(c, dir, err);
 	free(dir);
-	return rc < 0 ? 1 : open_journal(c, err);
+	return rc == 0 ? open_journal(c, err) : rc;
 }
 
 static void on_closed(void *arg)

@@ -195,11 +195,20 @@ static size_t column_width(const struct cli_table *t, size_t col)
 	return max;
 }
 
-/* The last column has nothing behind it. */
+/* The last column that people see has nothing behind it. */
+static size_t last_column(const struct cli_table *t)
+{
+	size_t col = t->n_cols - 1;
+
+	while (!t->cols[col].title)
+		col--;
+	return col;
+}
+
 static void print_cell(const struct cli_table *t, size_t col, const char *text, size_t wide)
 {
 	int pad = (int)(wide - width(text));
-	bool last = col + 1 == t->n_cols;
+	bool last = col == last_column(t);
 
 	printf("%s%*s%s%*s", col ? "  " : "", t->cols[col].right ? pad : 0, "", text,
 	       t->cols[col].right || last ? 0 : pad, "");
@@ -207,17 +216,19 @@ static void print_cell(const struct cli_table *t, size_t col, const char *text, 
 
 static void print_table(const struct cli_table *t)
 {
-	size_t *wide = xcalloc(t->n_cols, sizeof(*wide)), i, col;
+	size_t *wide = xcalloc(t->n_cols, sizeof(*wide)), n = last_column(t) + 1, i, col;
 
-	for (col = 0; col < t->n_cols; col++)
-		wide[col] = column_width(t, col);
-	for (col = 0; col < t->n_cols; col++)
-		print_cell(t, col, t->cols[col].title, wide[col]);
+	for (col = 0; col < n; col++)
+		wide[col] = t->cols[col].title ? column_width(t, col) : 0;
+	for (col = 0; col < n; col++)
+		if (t->cols[col].title)
+			print_cell(t, col, t->cols[col].title, wide[col]);
 	printf("\n");
-	for (i = 0; i < t->n; i++) {
-		print_cell(t, i % t->n_cols, t->cells[i].text, wide[i % t->n_cols]);
-		if (i % t->n_cols == t->n_cols - 1)
-			printf("\n");
+	for (i = 0; i < t->n; i += t->n_cols) {
+		for (col = 0; col < n; col++)
+			if (t->cols[col].title)
+				print_cell(t, col, t->cells[i + col].text, wide[col]);
+		printf("\n");
 	}
 	free(wide);
 }

@@ -25,6 +25,10 @@ static const struct cli_commands *const tables[] = {
 	&protocol_commands,
 	&transcoder_commands,
 	&governance_commands,
+	&job_commands,
+	&claim_commands,
+	&verify_commands,
+	&slash_commands,
 };
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
@@ -129,7 +133,6 @@ const char *cli_nearest(const char *word)
 struct printing {
 	FILE *to;
 	const char *group;	/* only this one */
-	const char *before;	/* of the groups: whether this one was there already */
 	const char *first_word;	/* only those of two words that begin so */
 };
 
@@ -180,6 +183,24 @@ void cli_print_commands(FILE *to)
 	each_group(print_group, to);
 }
 
+/* In a table's cell a bar ends it. */
+static void print_cell(FILE *to, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '|')
+			fputc('\\', to);
+		fputc(*text, to);
+	}
+}
+
+static void print_markdown_flag(FILE *to, const struct opt *o)
+{
+	fprintf(to, "`-%s%s", o->name, o->arg ? " " : "");
+	print_cell(to, o->arg ? o->arg : "");
+	fprintf(to, "` ");
+	print_cell(to, o->help);
+}
+
 static bool print_markdown_command(const struct cli_command *cmd, void *arg)
 {
 	const struct printing *p = arg;
@@ -187,10 +208,14 @@ static bool print_markdown_command(const struct cli_command *cmd, void *arg)
 
 	if (strcmp(cmd->group, p->group) != 0)
 		return false;
-	fprintf(p->to, "| `lpnode %s%s%s` | %s", cmd->name, *cmd->args ? " " : "", cmd->args, cmd->help);
-	for (i = 0; i < cmd->n_opts; i++)
-		fprintf(p->to, "%s `-%s%s%s` %s", i ? ";" : ". Flags:", cmd->opts[i].name,
-			cmd->opts[i].arg ? " " : "", cmd->opts[i].arg ? cmd->opts[i].arg : "", cmd->opts[i].help);
+	fprintf(p->to, "| `lpnode %s%s", cmd->name, *cmd->args ? " " : "");
+	print_cell(p->to, cmd->args);
+	fprintf(p->to, "` | ");
+	print_cell(p->to, cmd->help);
+	for (i = 0; i < cmd->n_opts; i++) {
+		fprintf(p->to, "%s", i ? "; " : ". Flags: ");
+		print_markdown_flag(p->to, &cmd->opts[i]);
+	}
 	fprintf(p->to, " |\n");
 	return false;
 }
@@ -227,22 +252,39 @@ static bool is_help(const char *word)
 	return strcmp(word, "-h") == 0 || strcmp(word, "-help") == 0 || strcmp(word, "--help") == 0;
 }
 
-static int refuse_word(int argc, char **argv)
+/* "tx", or "tx lits": what begins so is shown. */
+static int refuse_second_word(int argc, char **argv)
 {
 	struct printing p = { .to = stderr, .first_word = argv[0] };
-	const char *near;
+	const char *near = NULL;
+	char *typed;
 
-	if (cli_knows(argv[0]) && argc > 1 && is_help(argv[1])) {
+	if (argc > 1 && is_help(argv[1])) {
 		p.to = stdout;
 		printf("lpnode %s:\n", argv[0]);
 		each_command(print_line, &p);
 		return 0;
 	}
-	if (cli_knows(argv[0])) {
-		fprintf(stderr, "lpnode %s: say what; one of\n", argv[0]);
-		each_command(print_line, &p);
-		return 2;
+	if (argc > 1 && argv[1][0] != '-') {
+		typed = xasprintf("%s %s", argv[0], argv[1]);
+		near = cli_nearest(typed);
+		free(typed);
+		fprintf(stderr, "lpnode %s %.40s: no such command%s%s%s\n", argv[0], argv[1],
+			near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
+	if (near)
+		return 2;
+	fprintf(stderr, "lpnode %s: say what; one of\n", argv[0]);
+	each_command(print_line, &p);
+	return 2;
+}
+
+static int refuse_word(int argc, char **argv)
+{
+	const char *near;
+
+	if (cli_knows(argv[0]))
+		return refuse_second_word(argc, argv);
 	near = cli_nearest(argv[0]);
 	fprintf(stderr, "lpnode: %.40s: no such command%s%s%s lpnode --help lists all\n", argv[0],
 		near ? "; did you mean \"" : ";", near ? near : "", near ? "\"?" : "");

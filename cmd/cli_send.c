@@ -302,12 +302,18 @@ static void show_progress(struct waiting *w, bool changed)
 	int64_t s = (clock_mono_ms() - w->since_ms) / 1000;
 	struct buf b;
 
-	if (!w->tx.id || (!w->tty && !changed))
+	/* In a log a line each when it is out and when it is in a block; the end is told later. */
+	if (!w->tx.id || (!w->tty && !(changed && (w->tx.state == TX_SENT || w->tx.state == TX_MINED))))
 		return;
 	buf_init(&b, 4096);
+	buf_addf(&b, "#%" PRIu64 " ", w->tx.id);
 	cli_add_clean(&b, w->tx.what, false);
-	fprintf(stderr, "%s#%" PRIu64 " %s: %s, %" PRId64 " s%s", w->tty ? "\r" : "", w->tx.id, buf_cstr(&b),
-		tx_state_name(w->tx.state), s, w->tty ? "\033[K" : "\n");
+	buf_addf(&b, ": %s, %" PRId64 " s", tx_state_name(w->tx.state), s);
+	if (*w->tx.why) {
+		buf_add_str(&b, ", ");
+		cli_add_clean(&b, w->tx.why, false);
+	}
+	fprintf(stderr, "%s%s%s", w->tty ? "\r" : "", buf_cstr(&b), w->tty ? "\033[K" : "\n");
 	buf_fini(&b);
 }
 
@@ -387,8 +393,8 @@ static int judge(const struct tx_info *tx, bool timed_out, struct err *err)
 	if (tx->state == TX_DONE)
 		return 0;
 	if (timed_out) {
-		err_set(err, ERR_TIMEOUT, "%s is %s, not done yet: it goes on with `lpnode tx wait %" PRIu64 "`",
-			tx->what, tx_state_name(tx->state), tx->id);
+		err_set(err, ERR_TIMEOUT, "#%" PRIu64 " is %s%s%s%s, not done yet: it goes on with `lpnode tx wait %" PRIu64
+			"`", tx->id, tx_state_name(tx->state), *tx->why ? " (" : "", tx->why, *tx->why ? ")" : "", tx->id);
 		return 5;
 	}
 	err_set(err, ERR_DENIED, "%.60s: %s%s%s", tx->what, tx_state_name(tx->state), *tx->why ? ": " : "", tx->why);
@@ -411,11 +417,18 @@ static int wait_for(struct cli *c, const struct intent *begin, uint64_t id, stru
 		return 1;
 	r->tx = w.tx;
 	r->timed_out = !w.final;
+	/* A replacement since then is told, although its state is the same. */
+	if (!w.final && w.tx.id)
+		journal_get(c->store, w.tx.id, &r->tx, NULL);
 	if (!w.final && !w.tx.id) {
 		err_set(err, ERR_TIMEOUT, "nothing was heard of it: see `lpnode tx list`");
 		return 5;
 	}
-	return judge(&w.tx, !w.final, err);
+	if (!w.tx.id) {
+		err_set(err, ERR_IO, "nothing was sent: %s", w.tx.why);
+		return 1;
+	}
+	return judge(&r->tx, !w.final, err);
 }
 
 int cli_wait_tx(struct cli *c, uint64_t id, struct cli_wait_result *r, struct err *err)

@@ -459,6 +459,16 @@ static void say_action(struct cli_plan *plan, const struct cli *c, const struct 
 	}
 }
 
+static void say_description(struct cli_plan *plan, const char *text)
+{
+	struct buf b;
+
+	buf_init(&b, 2 * DESCRIPTION_MAX);
+	cli_add_clean(&b, text, true);
+	cli_plan_say(plan, "%s", buf_cstr(&b));
+	buf_fini(&b);
+}
+
 static void say_proposal(struct cli_plan *plan, const struct cli *c, const struct draft *d, const struct rules *k,
 			 const struct round_now *r)
 {
@@ -467,6 +477,7 @@ static void say_proposal(struct cli_plan *plan, const struct cli *c, const struc
 	char from[120], until[120], votes[100], need[100], delay[120];
 	size_t i;
 
+	say_description(plan, d->description);
 	cli_plan_say(plan, "You propose that the Treasury calls, all or nothing:");
 	for (i = 0; i < d->n; i++)
 		say_action(plan, c, d, &d->a[i]);
@@ -523,8 +534,8 @@ static int send_proposal(struct cli *c, const struct draft *d, const struct list
 
 	u256_fmt_dec(id, &d->id);
 	snprintf(key, sizeof(key), "propose/%s", id);
-	tx = cli_plan_add(&plan, c, CONTRACT_LIVEPEER_GOVERNOR, key, "propose %.12s...: %.80s%s", id, d->description,
-			  strlen(d->description) > 80 ? "..." : "");
+	tx = cli_plan_add(&plan, c, CONTRACT_LIVEPEER_GOVERNOR, key, "propose %.12s..., %zu call%s", id, d->n,
+			  d->n == 1 ? "" : "s");
 	livepeer_governor_propose_call(&tx->data, l->to, d->n, l->values, d->n, l->data, d->n, d->description);
 	say_proposal(&plan, c, d, k, r);
 	rc = cli_send(c, &plan, &receipt, err);

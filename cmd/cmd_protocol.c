@@ -94,7 +94,9 @@ static int protocol(struct cli *c, char **args, size_t n_args, void *opts, struc
 	cli_field(c, "owner", cli_json_addr(&o.owner), NULL, " ");
 	cli_field(c, "changedByVote", json_boolean(o.is_vote), "changed by", "%s%s",
 		  o.is_vote ? "a vote and nothing else (lpnode propose)" : addr,
-		  o.is_vote ? "" : " alone, who owns the Controller; the Governor's and the Treasury's by a vote");
+		  o.is_vote ? "" : " alone, the Controller's owner;");
+	if (!o.is_vote)
+		cli_field(c, NULL, NULL, "", "the Governor's and the Treasury's by a vote (lpnode propose)");
 	cli_field(c, "paused", json_boolean(o.paused), "state", "%s",
 		  o.paused ? "PAUSED: nothing but withdrawals, and sealing of block hashes, works" : "running");
 	show_params(c, values, &o);

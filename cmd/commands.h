@@ -10,5 +10,9 @@ extern const struct cli_commands deploy_commands;	/* deploy */
 extern const struct cli_commands protocol_commands;	/* protocol, round, initialize-round, seal */
 extern const struct cli_commands transcoder_commands;	/* transcoder ..., availability, reward, service-uri */
 extern const struct cli_commands governance_commands;	/* propose, proposals, vote, queue, execute */
+extern const struct cli_commands job_commands;		/* deposit, withdraw-deposit, job ... */
+extern const struct cli_commands claim_commands;	/* claim create, claims, distribute-fees */
+extern const struct cli_commands verify_commands;	/* claim draws, verify */
+extern const struct cli_commands slash_commands;	/* slash ... */
 
 #endif

@@ -143,7 +143,7 @@ static void show_attempts(struct cli *c, const struct tx_info *tx)
 		cli_cell(t, json_incref(hash), "%s", json_string_value(hash));
 		json_decref(hash);
 	}
-	cli_say(c, " ");
+	cli_say(c, "\n");
 	cli_table_end(c, t, "attempts");
 }
 
@@ -219,7 +219,8 @@ static int wait_and_show(struct cli *c, uint64_t id, bool cancelled, struct err 
 
 	if (r->tx.id)
 		show(c, &r->tx);
-	if (cancelled && r->tx.state == TX_CANCELLED) {
+	/* One without a nonce yet is given up, and nothing sent. */
+	if (cancelled && (r->tx.state == TX_CANCELLED || r->tx.state == TX_REFUSED)) {
 		rc = 0;
 	} else if (cancelled && rc == 0) {
 		err_set(err, ERR_DENIED, "#%" PRIu64 " was mined before it could be cancelled", id);
@@ -253,13 +254,24 @@ static int run_wait(struct cli *c, char **args, size_t n_args, void *opts, struc
 
 /* ---- speed-up and cancel ---- */
 
-static int check_replaceable(const struct tx_info *tx, struct err *err)
+static int check_replaceable(const struct tx_info *tx, bool cancels, struct err *err)
 {
-	if (tx->has_nonce && !tx_state_is_final(tx->state) && tx->state != TX_MINED)
+	if (tx->state == TX_SIGNED || tx->state == TX_SENT || (cancels && tx->state == TX_PLANNED))
 		return 0;
 	err_set(err, ERR_DENIED, "#%" PRIu64 " is %s: only what is sent and not mined can be replaced", tx->id,
 		tx_state_name(tx->state));
 	return 3;
+}
+
+static void say_replacing(struct cli *c, const struct tx_info *tx, bool cancels)
+{
+	if (tx->state == TX_PLANNED) {
+		cli_say(c, "#%" PRIu64 " %s is given up; it was not sent.", tx->id, tx->what);
+		return;
+	}
+	cli_say(c, "#%" PRIu64 " %s (%s) is replaced by %s, at least an eighth dearer and never above %s.", tx->id,
+		tx->what, tx_state_name(tx->state), cancels ? "one that does nothing" : "the same", c->o.max_gas_price);
+	cli_say(c, "Either of them is mined, not both.");
 }
 
 static int replace(struct cli *c, const char *text, bool cancels, struct err *err)
@@ -269,13 +281,10 @@ static int replace(struct cli *c, const char *text, bool cancels, struct err *er
 	int rc = get(c, text, tx, err);
 
 	if (rc == 0)
-		rc = check_replaceable(tx, err);
+		rc = check_replaceable(tx, cancels, err);
 	id = tx->id;
 	if (rc == 0) {
-		cli_say(c, "#%" PRIu64 " %s (%s) is replaced by %s, at least an eighth dearer and never above %s.", id,
-			tx->what, tx_state_name(tx->state), cancels ? "one that does nothing" : "the same",
-			c->o.max_gas_price);
-		cli_say(c, "Either of them is mined, not both.");
+		say_replacing(c, tx, cancels);
 		rc = cli_ask_to_send(c, err);
 	}
 	free(tx);

@@ -21,18 +21,6 @@ static int drop(void **state)
 	return 0;
 }
 
-static uint8_t *unhex(const char *s, size_t *len)
-{
-	uint8_t *data;
-
-	if (strncmp(s, "0x", 2) == 0)
-		s += 2;
-	*len = strlen(s) / 2;
-	data = xmalloc(*len + 1);
-	assert_int_equal(hex_parse(data, *len, s), 0);
-	return data;
-}
-
 /* ---- values as a vector writes them ---- */
 
 /* Two's complement: -v is the top minus v, plus one. */
@@ -54,7 +42,7 @@ static struct u256 word_of(const char *hex, bool left)
 	uint8_t be[32] = { 0 }, *data;
 	size_t len;
 
-	data = unhex(hex, &len);
+	data = vectors_unhex(hex, &len);
 	memcpy(be + (left ? 0 : 32 - len), data, len);
 	free(data);
 	return u256_from_be(be);
@@ -74,7 +62,7 @@ static struct abi_value value_of(const struct abi_type *t, const json_t *v)
 	case ABI_ADDRESS: r.word = word_of(s, false); break;
 	case ABI_BOOL: r.word = u256_of(json_is_true(v)); break;
 	case ABI_FIXED_BYTES: r.word = word_of(s, true); break;
-	case ABI_BYTES: r.bytes = unhex(s, &r.n_bytes); break;
+	case ABI_BYTES: r.bytes = vectors_unhex(s, &r.n_bytes); break;
 	case ABI_STRING:
 		r.bytes = (uint8_t *)xstrdup(s);
 		r.n_bytes = strlen(s);
@@ -116,7 +104,7 @@ static void check_both_ways(const char *text, const json_t *value, const char *h
 	assert_string_equal(buf_cstr(&b), text);
 	buf_clear(&b);
 	v = value_of(&t, value);
-	data = unhex(hex, &len);
+	data = vectors_unhex(hex, &len);
 	assert_int_equal(abi_encode(&b, &t, &v, NULL), 0);
 	assert_int_equal(b.len, len);
 	if (len)
@@ -441,7 +429,7 @@ static void each_shortened_answer_is_refused(void **state)
 		if (strstr(json_string_value(json_object_get(v, "type")), "()"))
 			continue;	/* has no bytes of its own */
 		assert_int_equal(abi_type_parse(&t, json_string_value(json_object_get(v, "type")), NULL), 0);
-		data = unhex(json_string_value(json_object_get(v, "data")), &len);
+		data = vectors_unhex(json_string_value(json_object_get(v, "data")), &len);
 		for (n = 0; n < len; n += 31) {
 			cut = xmalloc(n + 1);
 			memcpy(cut, data, n);

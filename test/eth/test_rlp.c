@@ -21,7 +21,7 @@ static int drop(void **state)
 	return 0;
 }
 
-/* Hex with or without 0x, of any length.  Free data. */
+/* Free data. */
 struct bytes {
 	uint8_t *data;
 	size_t len;
@@ -31,11 +31,7 @@ static struct bytes unhex(const char *s)
 {
 	struct bytes b;
 
-	if (strncmp(s, "0x", 2) == 0)
-		s += 2;
-	b.len = strlen(s) / 2;
-	b.data = xmalloc(b.len + 1);	/* not exact: an empty one is a pointer all the same */
-	assert_int_equal(hex_parse(b.data, b.len, s), 0);
+	b.data = vectors_unhex(s, &b.len);
 	return b;
 }
 

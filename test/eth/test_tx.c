@@ -23,18 +23,6 @@ static int drop(void **state)
 	return 0;
 }
 
-static uint8_t *unhex(const char *s, size_t *len)
-{
-	uint8_t *data;
-
-	if (strncmp(s, "0x", 2) == 0)
-		s += 2;
-	*len = strlen(s) / 2;
-	data = xmalloc(*len + 1);
-	assert_int_equal(hex_parse(data, *len, s), 0);
-	return data;
-}
-
 static struct u256 number(const json_t *o, const char *key)
 {
 	struct u256 v;
@@ -67,7 +55,7 @@ static struct tx tx_of(const json_t *o)
 	t.creates = json_is_null(json_object_get(o, "to"));
 	if (!t.creates)
 		vectors_hex(t.to.b, 20, o, "to");
-	t.data = unhex(json_string_value(json_object_get(o, "data")), &t.n_data);
+	t.data = vectors_unhex(json_string_value(json_object_get(o, "data")), &t.n_data);
 	return t;
 }
 
@@ -100,7 +88,7 @@ static void check_signing(const struct tx *t, const json_t *v)
 	struct sig_key *key = key_of(v, "key");
 	struct hash32 hash, want;
 	size_t len;
-	uint8_t *raw = unhex(json_string_value(json_object_get(v, "raw")), &len);
+	uint8_t *raw = vectors_unhex(json_string_value(json_object_get(v, "raw")), &len);
 	struct buf b;
 
 	vectors_hex(want.b, 32, v, "digest");
@@ -124,7 +112,7 @@ static void check_parsing(const struct tx *t, const json_t *v)
 	struct hash32 hash, want;
 	struct tx got;
 	size_t len, n;
-	uint8_t *raw = unhex(json_string_value(json_object_get(v, "raw")), &len);
+	uint8_t *raw = vectors_unhex(json_string_value(json_object_get(v, "raw")), &len);
 
 	assert_int_equal(tx_parse(&got, &sender, &hash, raw, len, NULL), 0);
 	assert_same(&got, t);
@@ -180,7 +168,7 @@ static void the_example_of_eip_155(void **state)
 	assert_string_equal(hex, "daf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53");
 	buf_init(&b, 1000);
 	assert_int_equal(tx_sign(&b, &hash, &t, key, NULL), 0);
-	raw = unhex(raw_hex, &len);
+	raw = vectors_unhex(raw_hex, &len);
 	assert_int_equal(b.len, len);
 	assert_memory_equal(b.data, raw, len);
 	free(raw);
@@ -394,7 +382,7 @@ static void kinds_that_we_do_not_make_are_refused_by_name(void **state)
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		json_t *v = json_object_get(json_object_get(ours, "foreign"), cases[i].name);
-		uint8_t *raw = unhex(json_string_value(v), &len);
+		uint8_t *raw = vectors_unhex(json_string_value(v), &len);
 
 		check_unreadable(raw, len, cases[i].code, cases[i].why);
 		free(raw);
@@ -477,7 +465,7 @@ static void a_flipped_bit_is_seen(void **state)
 	struct hash32 hash;
 	struct tx t;
 	size_t len, i;
-	uint8_t *raw = unhex(json_string_value(json_object_get(v, "raw")), &len);
+	uint8_t *raw = vectors_unhex(json_string_value(json_object_get(v, "raw")), &len);
 
 	vectors_hex(from.b, 20, v, "from");
 	for (i = 0; i < len * 8; i++) {

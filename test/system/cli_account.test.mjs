@@ -390,6 +390,7 @@ test('what is mistyped is told with what was meant, and ends with 2', async (t) 
 	const bare = { bare: true };
 
 	await home.refused(2, /acount: no such command; did you mean "account new"\?/, ['acount'], bare);
+	await home.refused(2, /account exprot: no such command; did you mean "account export"\?/, ['account', 'exprot'], bare);
 	await home.refused(2, /zebra: no such command; lpnode --help lists all/, ['zebra'], bare);
 	await home.refused(2, /-ethPasswrdFile: unknown flag; did you mean -ethPasswordFile\?/,
 		['account', 'list', '-ethPasswrdFile', 'x'], bare);

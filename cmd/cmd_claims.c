@@ -1,0 +1,700 @@
+/*
+ * What transcoders claim and are paid: claim create, claims, distribute-fees.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/eip712.h"
+#include "base/err.h"
+#include "base/hex.h"
+#include "base/mem.h"
+#include "bind/bonding_manager.h"
+#include "bind/rounds_manager.h"
+#include "cmd/commands.h"
+#include "cmd/jobs_read.h"
+#include "cmd/receipts_file.h"
+#include "protocol/merkle.h"
+
+#define GROUP "Work"
+#define FALLBACK_SIZE 74	/* rank, fromSequence, signature */
+#define RANK_MAX 3
+#define REFS_MAX 40		/* claims paid by one transaction */
+#define HISTORY 8191
+#define FALLBACK_TYPE "Fallback(uint256 jobId,uint8 rank,address transcoder,uint64 fromSequence)"
+
+/* ---- claim create ---- */
+
+struct create_opts {
+	char *receipts, *fallback;
+	uint64_t max;
+};
+static const struct opt create_flags[] = {
+	{ "receipts", OPT_STRING, offsetof(struct create_opts, receipts), NULL, 0, 0, "Claim", "FILE",
+	  "JSON lines, one a segment (docs/cli.md); those that can be claimed are" },
+	{ "max", OPT_UINT, offsetof(struct create_opts, max), "65535", 1, RANGES_SEGMENTS_MAX, "Claim", "N",
+	  "claim only the first N of them" },
+	{ "fallback", OPT_STRING, offsetof(struct create_opts, fallback), NULL, 0, 0, "Claim", "HEX",
+	  "the broadcaster's word that you may work in place of those ranked before you: rank (1 byte), first "
+	  "sequence (8), signature (65)" },
+};
+
+/* The broadcaster's word. */
+struct fallback {
+	uint8_t bytes[FALLBACK_SIZE];
+	size_t n;			/* 0: none */
+	unsigned rank;
+	uint64_t from;
+};
+
+/* What is to be claimed, and what the chain says that matters to it. */
+struct claiming {
+	struct chain_job job;
+	struct chain_election election;
+	struct round_now round;
+	struct jobs_manager_progress progress;
+	struct fallback fallback;
+	struct receipts receipts;
+	struct ranges ranges;
+	struct merkle tree;
+	struct u256 fees;
+	size_t passed_over;
+	bool has_stake;
+	uint64_t rate, verification_period, slashing_period;	/* in force */
+	struct u256 verification_perc;				/* missedVerificationSlashAmount */
+};
+
+static void claiming_fini(struct claiming *m)
+{
+	receipts_fini(&m->receipts);
+	ranges_fini(&m->ranges);
+	merkle_fini(&m->tree);
+	election_fini(&m->election);
+	job_fini(&m->job);
+}
+
+enum { READ_PROGRESS, READ_STAKE, READ_RATE, READ_VERIFY, READ_SLASH, READ_MISSED };
+
+static int decode_rules(struct claiming *m, const struct cli_reads *reads, struct err *err)
+{
+	struct jobs_manager_missed_verification_slash_amount missed;
+	struct jobs_manager_verification_period verify;
+	struct jobs_manager_slashing_period slash;
+	struct jobs_manager_verification_rate rate;
+	struct bonding_manager_has_stake stake;
+
+	if (CLI_DECODE(jobs_manager_progress, &m->progress, *reads, READ_PROGRESS, err) < 0 ||
+	    CLI_DECODE(bonding_manager_has_stake, &stake, *reads, READ_STAKE, err) < 0 ||
+	    CLI_DECODE(jobs_manager_verification_rate, &rate, *reads, READ_RATE, err) < 0 ||
+	    CLI_DECODE(jobs_manager_verification_period, &verify, *reads, READ_VERIFY, err) < 0 ||
+	    CLI_DECODE(jobs_manager_slashing_period, &slash, *reads, READ_SLASH, err) < 0 ||
+	    CLI_DECODE(jobs_manager_missed_verification_slash_amount, &missed, *reads, READ_MISSED, err) < 0)
+		return 1;
+	m->has_stake = stake.value;
+	m->rate = rate.value.w[0];
+	m->verification_period = verify.value.w[0] & UINT32_MAX;
+	m->slashing_period = slash.value.w[0] & UINT32_MAX;
+	m->verification_perc = missed.value;
+	return 0;
+}
+
+static int read_rules(struct claiming *m, struct cli *c, struct err *err)
+{
+	struct u256 id = u256_of(m->job.id);
+	struct cli_reads reads = { 0 };
+	int rc;
+
+	jobs_manager_progress_call(cli_read(&reads, c, CONTRACT_JOBS_MANAGER), &id, &c->account);
+	bonding_manager_has_stake_call(cli_read(&reads, c, CONTRACT_BONDING_MANAGER), &c->account);
+	jobs_manager_verification_rate_call(cli_read(&reads, c, CONTRACT_JOBS_MANAGER));
+	jobs_manager_verification_period_call(cli_read(&reads, c, CONTRACT_JOBS_MANAGER));
+	jobs_manager_slashing_period_call(cli_read(&reads, c, CONTRACT_JOBS_MANAGER));
+	jobs_manager_missed_verification_slash_amount_call(cli_read(&reads, c, CONTRACT_JOBS_MANAGER));
+	rc = cli_read_all(c, &reads, false, err);
+	if (rc == 0)
+		rc = decode_rules(m, &reads, err);
+	cli_reads_fini(&reads);
+	return rc;
+}
+
+static int parse_fallback(struct fallback *f, const char *text, struct err *err)
+{
+	struct rd r;
+
+	if (!text)
+		return 0;
+	if (hex_parse(f->bytes, FALLBACK_SIZE, text) < 0)
+		return cli_wrong(err, "-fallback: not 0x and %d hex digits: rank (1 byte), first sequence (8), signature (65)",
+				 2 * FALLBACK_SIZE);
+	f->n = FALLBACK_SIZE;
+	r = rd_of(f->bytes, FALLBACK_SIZE);
+	f->rank = rd_u8(&r);
+	f->from = rd_u64(&r);
+	if (f->rank == 0 || f->rank > RANK_MAX)
+		return cli_wrong(err, "-fallback: it is for rank %u; there are ranks 1 to %d", f->rank, RANK_MAX);
+	return 0;
+}
+
+static int check_fallback(const struct claiming *m, const struct cli *c, struct err *err)
+{
+	struct claim_job j = job_claim_job(&m->job, c, &c->account);
+	const struct fallback *f = &m->fallback;
+	struct hash32 digest;
+	struct sig65 sig;
+	struct eip712 e;
+	uint8_t id[32];
+
+	u256_to_be(id, &j.job_id);
+	eip712_init(&e, FALLBACK_TYPE);
+	eip712_add_word(&e, id);
+	eip712_add_uint(&e, f->rank);
+	eip712_add_addr(&e, &c->account);
+	eip712_add_uint(&e, f->from);
+	digest = eip712_digest(&e, &j.domain);
+	memcpy(sig.b, f->bytes + 9, sizeof(sig.b));
+	if (sig_verify(&m->job.j.broadcaster, &digest, &sig, err) == 0)
+		return 0;
+	err_wrap(err, "-fallback");
+	return 2;
+}
+
+/* Is it ours to claim?  Anyone eligible is let in by the contract, and slashed by whoever shows
+ * that others come first: so that is refused here. */
+static int check_rank(const struct claiming *m, const struct cli *c, struct err *err)
+{
+	int rank = election_rank_of(&m->election, &c->account);
+	unsigned allowed = m->progress.claims ? (unsigned)m->progress.rank : m->fallback.rank;
+	char first[43];
+
+	if (m->election.seed.state == HASH_FUTURE)
+		return cli_no(err, "block %" PRIu64 " elects for this job: wait for it", m->election.seed.number);
+	if (m->election.seed.state == HASH_LOST)
+		return cli_no(err, "the hash of block %" PRIu64 ", which elects for this job, was never sealed and can be had "
+			      "no more: nobody can claim", m->election.seed.number);
+	if (rank < 0)
+		return cli_no(err, "you are not eligible for job %" PRIu64 ": in its round you were not active, or not "
+			      "available, or asked for more than its price", m->job.id);
+	if ((unsigned)rank <= allowed)
+		return 0;
+	eth_addr_fmt(first, &m->election.c[0].addr);
+	return cli_no(err, "you have rank %d: %s is elected. With the broadcaster's word (--fallback) ranks up to %d may claim; "
+		      "without it you would be slashed", rank, first, RANK_MAX);
+}
+
+static int check_open(const struct claiming *m, const struct cli *c, struct err *err)
+{
+	const struct chain_job *job = &m->job;
+	int rc;
+
+	if (m->round.block + 1 > job->claims_until)
+		return cli_no(err, "job %" PRIu64 " is over: claims were taken until block %" PRIu64 ", the chain is at %"
+			      PRIu64, job->id, job->claims_until, m->round.block);
+	if (m->progress.relinquished)
+		return cli_no(err, "you said that you take no more part in job %" PRIu64 " (job end)", job->id);
+	if (m->progress.refuted)
+		return cli_no(err, "your election for job %" PRIu64 " was refuted: nothing can be claimed on it", job->id);
+	rc = check_rank(m, c, err);
+	if (rc == 0 && !m->has_stake)
+		rc = cli_no(err, "you have less than minTranscoderStake bonded to you: who claims must have something at "
+			    "stake (lpnode bond)");
+	return rc;
+}
+
+/* ---- which receipts ---- */
+
+static int add_segment(struct claiming *m, const struct claim_segment *s, const struct claim_job *j, struct err *err)
+{
+	struct hash32 leaf;
+
+	if (claim_segment_check(s, j, &leaf, err) < 0)
+		return 3;
+	if (ranges_add(&m->ranges, s->sequence, err) < 0 || merkle_add(&m->tree, &leaf, err) < 0)
+		return 2;
+	return 0;
+}
+
+static int choose(struct claiming *m, const struct cli *c, const struct create_opts *o, struct err *err)
+{
+	struct claim_job j = job_claim_job(&m->job, c, &c->account);
+	uint64_t from = m->progress.next_sequence;
+	size_t i;
+	int rc = 0;
+
+	if (!m->progress.claims && m->fallback.n && m->fallback.from > from)
+		from = m->fallback.from;
+	for (i = 0; i < m->receipts.n && rc == 0 && m->ranges.segments < o->max; i++) {
+		if (m->receipts.s[i].sequence < from)
+			m->passed_over++;
+		else
+			rc = add_segment(m, &m->receipts.s[i], &j, err);
+	}
+	if (rc == 0 && m->ranges.segments == 0)
+		rc = cli_no(err, "nothing is left to claim: all %zu receipts are below sequence %" PRIu64 "%s", m->receipts.n,
+			    from, m->progress.claims ? ", and what you have claimed is above them" : "");
+	return rc;
+}
+
+static int check_escrow(struct claiming *m, struct err *err)
+{
+	struct u256 n = u256_of(m->ranges.segments), fits, rest;
+	char a[100], b[100];
+
+	if (!u256_mul(&m->fees, &n, &m->job.segment_fee))
+		return cli_no(err, "the fees are more than there is");
+	if (u256_cmp(&m->fees, &m->job.j.escrow) <= 0)
+		return 0;
+	u256_div(&fits, &rest, &m->job.j.escrow, &m->job.segment_fee);
+	return cli_no(err, "%" PRIu32 " segments cost %s, the job's escrow has %s: it is enough for %" PRIu64 " (--max %" PRIu64
+		      "); its broadcaster may add to it (job topup)", m->ranges.segments,
+		      fmt_eth(a, &m->fees), fmt_eth(b, &m->job.j.escrow), fits.w[0],
+		      fits.w[0]);
+}
+
+/* ---- sending it ---- */
+
+/* The election's seed must be there for whoever refutes until the claim is final. */
+static bool needs_seal(const struct claiming *m)
+{
+	uint64_t end = m->round.block + 2 + m->verification_period + m->slashing_period;
+
+	return m->election.seed.state == HASH_RECENT && end > m->election.seed.number + HISTORY;
+}
+
+static void say_claim(struct cli_plan *p, const struct claiming *m)
+{
+	uint64_t block = m->round.block + 1, verify = block + m->verification_period;
+	char a[100], b[32], ranges[120], when[100], later[100];
+
+	ranges_fmt(ranges, sizeof(ranges), &m->ranges);
+	cli_plan_say(p, "claim %" PRIu32 " segments on job %" PRIu64 ": %s", m->ranges.segments, m->job.id, ranges);
+	if (m->passed_over)
+		cli_plan_say(p, "%zu receipts are passed over: they are below what you may still claim", m->passed_over);
+	cli_plan_say(p, "%s of the job's escrow are reserved for it, the verifiers' fees among them",
+		     fmt_eth(a, &m->fees));
+	cli_plan_say(p, "the hash of the block after it challenges about one segment in %" PRIu64 "; each must be verified until %s",
+		     m->rate, block_when(when, &m->round, verify));
+	cli_plan_say(p, "what is not costs the claim and %s of the stake bonded to you; payable from %s",
+		     cli_fmt_perc(b, m->verification_perc.w[0]),
+		     block_when(later, &m->round, verify + m->slashing_period));
+	if (m->fallback.n)
+		cli_plan_say(p, "by the broadcaster's word as rank %u, from sequence %" PRIu64, m->fallback.rank,
+			     m->fallback.from);
+}
+
+static void plan_claim(struct cli_plan *p, const struct claiming *m, struct cli *c, const struct hash32 *root)
+{
+	struct u256 id = u256_of(m->job.id), seed = u256_of(m->election.seed.number);
+	char key[JOURNAL_KEY_MAX];
+	struct cli_plan_tx *tx;
+	struct buf ranges;
+
+	if (needs_seal(m)) {
+		snprintf(key, sizeof(key), "seal/%" PRIu64, m->election.seed.number);
+		tx = cli_plan_add(p, c, CONTRACT_ROUNDS_MANAGER, key, "seal block %" PRIu64, m->election.seed.number);
+		rounds_manager_seal_call(&tx->data, &seed);
+		cli_plan_say(p, "first block %" PRIu64 ", which elected you, is sealed: it must be known until the claim is paid",
+			     m->election.seed.number);
+	}
+	buf_init(&ranges, RANGE_SIZE * m->ranges.n);
+	ranges_pack(&ranges, &m->ranges);
+	/* What is claimed next begins behind this: the same sequences are never claimed again. */
+	snprintf(key, sizeof(key), "claim/%" PRIu64 "/%" PRIu64 "-%" PRIu64, m->job.id, m->ranges.r[0].start,
+		 ranges_end(&m->ranges));
+	tx = cli_plan_add(p, c, CONTRACT_JOBS_MANAGER, key, "claim %" PRIu32 " segments on job %" PRIu64, m->ranges.segments,
+			  m->job.id);
+	jobs_manager_claim_work_call(&tx->data, &id, ranges.data, ranges.len, root, &m->election.seed.h, m->fallback.bytes,
+				     m->fallback.n);
+	buf_fini(&ranges);
+	say_claim(p, m);
+}
+
+static void tell_claimed(struct cli *c, const struct jobs_manager_new_claim_event *e, const struct claiming *m,
+			 uint64_t block)
+{
+	char a[100], ranges[120];
+
+	ranges_fmt(ranges, sizeof(ranges), &m->ranges);
+	json_field(c, "jobId", json_integer((json_int_t)m->job.id));
+	cli_field(c, "claimId", json_integer((json_int_t)e->claim_id.w[0]), "claim", "%" PRIu64 " on job %" PRIu64,
+		  e->claim_id.w[0], m->job.id);
+	cli_field(c, "segments", json_integer((json_int_t)e->segments.w[0]), "segments", "%" PRIu64 ": %s", e->segments.w[0],
+		  ranges);
+	cli_field(c, "fees", cli_json_amount(&e->fees), "fees reserved", "%s", fmt_eth(a, &e->fees));
+	json_field(c, "root", cli_json_hash(&e->root));
+	json_field(c, "rank", json_integer((json_int_t)e->rank.w[0]));
+	json_field(c, "claimBlock", json_integer((json_int_t)block));
+	json_field(c, "verifyUntil", json_integer((json_int_t)(block + m->verification_period)));
+	json_field(c, "payableFrom", json_integer((json_int_t)(block + m->verification_period + m->slashing_period)));
+	cli_say(c, "block %" PRIu64 " challenges its segments: then `lpnode claims %" PRIu64 "` and `lpnode verify %" PRIu64
+		" %" PRIu64 "`", block + 1, m->job.id, m->job.id, e->claim_id.w[0]);
+}
+
+static int send_claim(struct claiming *m, struct cli *c, struct err *err)
+{
+	struct hash32 root = merkle_build(&m->tree);
+	struct eth_receipt receipts[CLI_PLAN_MAX];
+	struct jobs_manager_new_claim_event e;
+	struct cli_plan plan = { 0 };
+	const struct eth_log *log;
+	size_t i;
+	int rc;
+
+	plan_claim(&plan, m, c, &root);
+	rc = cli_send(c, &plan, receipts, err);
+	if (rc != 0) {
+		cli_plan_fini(&plan);
+		return rc;
+	}
+	log = receipt_event(&receipts[plan.n - 1], c, CONTRACT_JOBS_MANAGER, jobs_manager_new_claim_topic(), 0);
+	if (!log || jobs_manager_new_claim_event_read(&e, log, err) < 0) {
+		err_set(err, ERR_INVALID, "the receipt has no claim in it");
+		rc = 1;
+	} else {
+		tell_claimed(c, &e, m, receipts[plan.n - 1].block);
+		jobs_manager_new_claim_event_fini(&e);
+	}
+	for (i = 0; i < plan.n; i++)
+		eth_receipt_fini(&receipts[i]);
+	cli_plan_fini(&plan);
+	return rc;
+}
+
+static int prepare_claim(struct claiming *m, struct cli *c, uint64_t id, const struct create_opts *o, struct err *err)
+{
+	int rc = parse_fallback(&m->fallback, o->fallback, err);
+
+	if (rc == 0)
+		rc = receipts_load(&m->receipts, o->receipts, err);
+	if (rc == 0)
+		rc = round_read(c, &m->round, err);
+	if (rc == 0)
+		rc = job_read(&m->job, c, id, err);
+	if (rc == 0 && m->fallback.n)
+		rc = check_fallback(m, c, err);
+	if (rc == 0)
+		rc = read_rules(m, c, err);
+	if (rc == 0)
+		rc = election_read(&m->election, c, &m->job, err);
+	if (rc == 0 && m->round.paused)
+		rc = round_must_be_open(&m->round, err);
+	if (rc == 0)
+		rc = check_open(m, c, err);
+	if (rc == 0)
+		rc = choose(m, c, o, err);
+	return rc == 0 ? check_escrow(m, err) : rc;
+}
+
+static int run_create(struct cli *c, char **args, size_t n_args, void *opts, struct err *err)
+{
+	const struct create_opts *o = opts;
+	struct claiming *m;
+	uint64_t id;
+	int rc = job_id_parse(&id, args[0], err);
+
+	if (rc == 0 && !o->receipts)
+		rc = cli_wrong(err, "-receipts FILE is missing: JSON lines, one receipt each (docs/cli.md)");
+	if (rc != 0)
+		return rc;
+	m = xcalloc(1, sizeof(*m));
+	rc = prepare_claim(m, c, id, o, err);
+	if (rc == 0)
+		rc = send_claim(m, c, err);
+	claiming_fini(m);
+	free(m);
+	return rc;
+}
+
+/* ---- claims ---- */
+
+static void add_claim(struct cli_table *t, const struct chain_claim *k, const struct round_now *r)
+{
+	char who[43], words[200], ranges[24], a[100];
+	bool known = k->challenge.state == HASH_RECENT || k->challenge.state == HASH_SEALED;
+
+	eth_addr_fmt(who, &k->transcoder);
+	claim_words(words, k, r);
+	ranges_fmt(ranges, sizeof(ranges), &k->ranges);
+	cli_cell(t, json_integer((json_int_t)k->id), "%" PRIu64, k->id);
+	cli_cell(t, cli_json_addr(&k->transcoder), "%.6s..%s", who, who + 38);
+	cli_cell(t, json_integer((json_int_t)k->k.claim_block), "%" PRIu64, k->k.claim_block);
+	cli_cell(t, json_integer(k->ranges.segments), "%s", ranges);
+	cli_cell(t, cli_json_amount(&k->made.fees), "%s", fmt_eth(a, &k->made.fees));
+	cli_cell(t, known ? json_sequences(k->challenged, k->n_challenged) : json_null(), "%s", "");
+	cli_cell(t, json_integer((json_int_t)k->k.verified), known ? "%" PRIu64 " of %zu" : "?", k->k.verified,
+		 k->n_challenged);
+	cli_cell(t, json_integer((json_int_t)k->k.passed), "%s", "");
+	cli_cell(t, json_string(claim_phase_name(k->phase)), "%s", words);
+	cli_cell(t, json_integer((json_int_t)k->verify_until), "%s", "");
+	cli_cell(t, json_integer((json_int_t)k->slash_until), "%s", "");
+	cli_cell(t, json_integer((json_int_t)k->payable_from), "%s", "");
+	cli_cell(t, json_sequences(k->unverified, k->n_unverified), "%s", "");
+	cli_cell(t, cli_json_amount(&k->paid), "%s", "");
+	cli_cell(t, cli_json_amount(&k->k.fees), "%s", "");
+	cli_cell(t, k->phase == CLAIM_VOID ? json_string(claim_void_words(k->void_reason)) : json_null(), "%s", "");
+	cli_cell(t, cli_json_hash(&k->made.root), "%s", "");
+}
+
+static void tell_claims(struct cli *c, const struct chain_claims *l, const struct round_now *r)
+{
+	static const struct cli_column cols[] = {
+		{ "claimId", "claim", true }, { "transcoder", "transcoder", false }, { "claimBlock", "made in", true },
+		{ "segments", "segments", false }, { "fees", "fees", true }, { "challenged", NULL, true },
+		{ "verified", "verified", false }, { "passed", NULL, true }, { "phase", "state", false },
+		{ "verifyUntil", NULL, false }, { "slashUntil", NULL, false }, { "payableFrom", NULL, false },
+		{ "unverified", NULL, false }, { "paid", NULL, false }, { "reserved", NULL, false }, { "void", NULL, false },
+		{ "root", NULL, false },
+	};
+	struct cli_table *t = cli_table_new(cols, sizeof(cols) / sizeof(cols[0]));
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		add_claim(t, &l->k[i], r);
+	cli_table_end(c, t, "claims");
+}
+
+static int run_claims(struct cli *c, char **args, size_t n_args, void *opts, struct err *err)
+{
+	struct chain_claims l;
+	struct eth_addr who;
+	struct chain_job job;
+	struct round_now r;
+	uint64_t id;
+	int rc = job_id_parse(&id, args[0], err);
+
+	if (rc == 0 && n_args > 1 && cli_addr(c, &who, args[1], err) < 0)
+		rc = 2;
+	if (rc == 0)
+		rc = round_read(c, &r, err);
+	if (rc == 0)
+		rc = job_read(&job, c, id, err);
+	if (rc != 0)
+		return rc;
+	rc = claims_read(&l, c, &job, n_args > 1 ? &who : NULL, err);
+	if (rc == 0) {
+		json_field(c, "jobId", json_integer((json_int_t)id));
+		json_field(c, "block", json_integer((json_int_t)c->head.number));
+		tell_claims(c, &l, &r);
+		claims_fini(&l);
+	}
+	job_fini(&job);
+	return rc;
+}
+
+/* ---- distribute-fees ---- */
+
+struct pay_opts {
+	char *transcoder;
+};
+static const struct opt pay_flags[] = {
+	{ "transcoder", OPT_STRING, offsetof(struct pay_opts, transcoder), NULL, 0, 0, "Claim", "ADDRESS",
+	  "whose claims; without it your own" },
+};
+
+static int why_not_payable(const struct chain_claim *k, const struct round_now *r, struct err *err)
+{
+	char words[200];
+
+	claim_words(words, k, r);
+	return cli_no(err, "claim %" PRIu64 " cannot be paid now: %.140s", k->id, words);
+}
+
+/* Which are paid: one, or all that are payable; payable[] is as long as the list. */
+static int choose_payable(bool *payable, const struct chain_claims *l, const char *which, const struct chain_job *job,
+			  const struct round_now *r, struct err *err)
+{
+	const struct chain_claim *one, *next = NULL;
+	bool any = false;
+	uint64_t id;
+	size_t i;
+	int rc;
+
+	if (strcmp(which, "all") != 0) {
+		rc = job_id_parse(&id, which, err);
+		if (rc == 0)
+			rc = claims_find(&one, l, id, job, err);
+		if (rc != 0)
+			return rc;
+		payable[one - l->k] = true;
+		return one->phase == CLAIM_PAYABLE ? 0 : why_not_payable(one, r, err);
+	}
+	for (i = 0; i < l->n; i++) {
+		payable[i] = l->k[i].phase == CLAIM_PAYABLE;
+		any |= payable[i];
+		if (l->k[i].phase < CLAIM_PAYABLE && (!next || l->k[i].payable_from < next->payable_from))
+			next = &l->k[i];
+	}
+	if (any)
+		return 0;
+	return next ? why_not_payable(next, r, err) :
+		      cli_no(err, "there is nothing to pay on job %" PRIu64 ": %zu claims, none of them pending", job->id, l->n);
+}
+
+static int read_share(uint64_t *share, struct cli *c, const struct chain_job *job, const struct eth_addr *who,
+		      struct err *err)
+{
+	struct u256 round = u256_of(job->j.creation_round);
+	struct bonding_manager_entry_at e;
+	struct cli_reads reads = { 0 };
+	int rc;
+
+	bonding_manager_entry_at_call(cli_read(&reads, c, CONTRACT_BONDING_MANAGER), who, &round);
+	rc = cli_read_all(c, &reads, false, err);
+	if (rc == 0 && CLI_DECODE(bonding_manager_entry_at, &e, reads, 0, err) < 0)
+		rc = 1;
+	if (rc == 0)
+		*share = e.value.fee_share;
+	cli_reads_fini(&reads);
+	return rc;
+}
+
+static void plan_payment(struct cli_plan *p, struct cli *c, const struct chain_job *job, const struct chain_claims *l,
+			 const bool *payable)
+{
+	struct jobs_manager_claim_ref refs[REFS_MAX];
+	struct cli_plan_tx *tx;
+	size_t i = 0, n;
+	char key[64];
+
+	while (i < l->n && p->n < CLI_PLAN_MAX) {
+		for (n = 0; i < l->n && n < REFS_MAX; i++) {
+			if (payable[i])
+				refs[n++] = claim_ref(job, &l->k[i]);
+		}
+		if (n == 0)
+			return;
+		snprintf(key, sizeof(key), "pay/%" PRIu64 "/%" PRIu64 "+%zu", job->id, refs[0].claim_id, n);
+		tx = cli_plan_add(p, c, CONTRACT_JOBS_MANAGER, key, "distribute the fees of %zu claim%s on job %" PRIu64, n,
+				  n == 1 ? "" : "s", job->id);
+		jobs_manager_batch_distribute_fees_call(&tx->data, refs, n);
+	}
+}
+
+static void say_payment(struct cli_plan *p, const struct chain_claims *l, const bool *payable, uint64_t share,
+			const struct eth_addr *who)
+{
+	struct u256 sum = { { 0 } }, shared = { { 0 } }, perc = u256_of(share), one = u256_of(1000000);
+	char a[100], b[100], cut[32], addr[43];
+	size_t i, n = 0;
+
+	for (i = 0; i < l->n; i++) {
+		if (payable[i] && u256_add(&sum, &sum, &l->k[i].k.fees))
+			n++;
+	}
+	u256_mul_div(&shared, &sum, &perc, &one);
+	eth_addr_fmt(addr, who);
+	cli_plan_say(p, "%s of %zu claim%s go to %s, %s of them (%s, its fee share in the job's round) to all who are bonded to "
+		     "it", cli_fmt_exact(a, &sum, UNIT_ETH), n, n == 1 ? "" : "s", addr, fmt_eth(b, &shared),
+		     cli_fmt_perc(cut, share));
+	cli_plan_say(p, "fees are withdrawn by `lpnode withdraw-fees`");
+}
+
+static int tell_paid(struct cli *c, const struct eth_receipt *receipts, size_t n, struct err *err)
+{
+	static const struct cli_column cols[] = {
+		{ "claimId", "claim", true }, { "fees", "fees", true }, { "delegatorsFees", "of it to the bonded", true },
+	};
+	struct cli_table *t = cli_table_new(cols, sizeof(cols) / sizeof(cols[0]));
+	struct jobs_manager_distribute_fees_event e;
+	struct bonding_manager_fees_received_event got;
+	const struct eth_log *log, *part;
+	struct u256 sum = { { 0 } };
+	char a[100], b[100];
+	size_t i, k, paid;
+	int rc = 0;
+
+	for (i = 0; i < n; i++) {
+		for (k = 0, paid = 0; rc == 0; k++) {
+			log = receipt_event(&receipts[i], c, CONTRACT_JOBS_MANAGER, jobs_manager_distribute_fees_topic(), k);
+			if (!log)
+				break;
+			memset(&got, 0, sizeof(got));
+			if (jobs_manager_distribute_fees_event_read(&e, log, err) < 0)
+				rc = 1;
+			/* A claim without fees tells the BondingManager nothing. */
+			part = u256_is_zero(&e.fees) ? NULL : receipt_event(&receipts[i], c, CONTRACT_BONDING_MANAGER,
+									   bonding_manager_fees_received_topic(), paid++);
+			if (part && bonding_manager_fees_received_event_read(&got, part, err) < 0)
+				rc = 1;
+			u256_add(&sum, &sum, &e.fees);
+			cli_cell(t, json_integer((json_int_t)e.claim_id.w[0]), "%" PRIu64, e.claim_id.w[0]);
+			cli_cell(t, cli_json_amount(&e.fees), "%s", fmt_eth(a, &e.fees));
+			cli_cell(t, cli_json_amount(&got.delegators_fees), "%s",
+				 fmt_eth(b, &got.delegators_fees));
+		}
+	}
+	cli_table_end(c, t, "paid");
+	json_field(c, "fees", cli_json_amount(&sum));
+	return rc;
+}
+
+static int pay(struct cli *c, const struct chain_job *job, const struct eth_addr *who, const char *which,
+	       const struct round_now *r, struct err *err)
+{
+	struct eth_receipt receipts[CLI_PLAN_MAX];
+	struct cli_plan plan = { 0 };
+	struct chain_claims l;
+	bool *payable;
+	uint64_t share;
+	size_t i;
+	int rc = claims_read(&l, c, job, who, err);
+
+	if (rc != 0)
+		return rc;
+	payable = xcalloc(l.n + 1, sizeof(*payable));
+	rc = choose_payable(payable, &l, which, job, r, err);
+	if (rc == 0)
+		rc = read_share(&share, c, job, who, err);
+	if (rc == 0) {
+		plan_payment(&plan, c, job, &l, payable);
+		say_payment(&plan, &l, payable, share, who);
+		rc = cli_send(c, &plan, receipts, err);
+		if (rc == 0) {
+			rc = tell_paid(c, receipts, plan.n, err);
+			for (i = 0; i < plan.n; i++)
+				eth_receipt_fini(&receipts[i]);
+		}
+		cli_plan_fini(&plan);
+	}
+	free(payable);
+	claims_fini(&l);
+	return rc;
+}
+
+static int run_pay(struct cli *c, char **args, size_t n_args, void *opts, struct err *err)
+{
+	const struct pay_opts *o = opts;
+	struct eth_addr who = c->account;
+	struct chain_job job;
+	struct round_now r;
+	uint64_t id;
+	int rc = job_id_parse(&id, args[0], err);
+
+	if (rc == 0 && o->transcoder && cli_addr(c, &who, o->transcoder, err) < 0) {
+		err_wrap(err, "-transcoder");
+		rc = 2;
+	}
+	if (rc == 0)
+		rc = round_read(c, &r, err);
+	if (rc == 0)
+		rc = round_must_be_open(&r, err);
+	if (rc == 0)
+		rc = job_read(&job, c, id, err);
+	if (rc != 0)
+		return rc;
+	rc = pay(c, &job, &who, args[1], &r, err);
+	job_fini(&job);
+	return rc;
+}
+
+#define OPTS(table, type) .opts = table, .n_opts = sizeof(table) / sizeof(table[0]), .opts_size = sizeof(type)
+static const struct cli_command commands[] = {
+	{ .name = "claim create", .args = "JOB --receipts FILE", .help = "claim the fees of segments you transcoded",
+	  .group = GROUP, .min_args = 1, .max_args = 1, .need = CLI_KEY, OPTS(create_flags, struct create_opts),
+	  .run = run_create },
+	{ .name = "claims", .args = "JOB [TRANSCODER]", .help = "claims on a job: challenges, deadlines, what was paid",
+	  .group = GROUP, .min_args = 1, .max_args = 2, .need = CLI_CHAIN, .run = run_claims },
+	{ .name = "distribute-fees", .args = "JOB CLAIM|all", .help = "pay a transcoder and its delegators for final claims",
+	  .group = GROUP, .min_args = 2, .max_args = 2, .need = CLI_KEY, OPTS(pay_flags, struct pay_opts), .run = run_pay },
+};
+const struct cli_commands claim_commands = { commands, sizeof(commands) / sizeof(commands[0]) };
