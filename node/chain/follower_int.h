@@ -46,7 +46,7 @@ struct follower {
 	bool has_above;
 	struct follower_block *blocks;	/* owned; of a BLOCKS or RANGE plan */
 	size_t n_blocks;
-	size_t next_unsure;
+	size_t next_check;		/* which of them, or of a range's logs, is looked at next */
 
 	struct follow_bounds bounds;	/* they shrink when answers fail */
 	unsigned n_failures;		/* in a row */
