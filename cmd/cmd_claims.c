@@ -274,7 +274,7 @@ static void say_claim(struct cli_plan *p, const struct claiming *m)
 		     fmt_eth(a, &m->fees));
 	cli_plan_say(p, "the hash of the block after it challenges about one segment in %" PRIu64 "; each must be verified until %s",
 		     m->rate, block_when(when, &m->round, verify));
-	cli_plan_say(p, "what is not costs the claim and %s of the stake bonded to you; payable from %s",
+	cli_plan_say(p, "one that is not costs the whole claim and %s of the stake bonded to you; payable from %s",
 		     cli_fmt_perc(b, m->verification_perc.w[0]),
 		     block_when(later, &m->round, verify + m->slashing_period));
 	if (m->fallback.n)
@@ -423,7 +423,7 @@ static void add_claim(struct cli_table *t, const struct chain_claim *k, const st
 	cli_cell(t, known ? json_sequences(k->challenged, k->n_challenged) : json_null(), "%s", "");
 	cli_cell(t, json_integer((json_int_t)k->k.verified), known ? "%" PRIu64 " of %zu" : "?", k->k.verified,
 		 k->n_challenged);
-	cli_cell(t, json_integer((json_int_t)k->k.passed), "%s", "");
+	cli_cell(t, json_boolean(claim_awaits_verdicts(k)), "%s", "");
 	cli_cell(t, json_string(claim_phase_name(k->phase)), "%s", words);
 	cli_cell(t, json_integer((json_int_t)k->verify_until), "%s", "");
 	cli_cell(t, json_integer((json_int_t)k->slash_until), "%s", "");
@@ -440,7 +440,7 @@ static void tell_claims(struct cli *c, const struct chain_claims *l, const struc
 	static const struct cli_column cols[] = {
 		{ "claimId", "claim", true }, { "transcoder", "transcoder", false }, { "claimBlock", "made in", true },
 		{ "segments", "segments", false }, { "fees", "fees", true }, { "challenged", NULL, true },
-		{ "verified", "verified", false }, { "passed", NULL, true }, { "phase", "state", false },
+		{ "verified", "verified", false }, { "verdictsAwaited", NULL, false }, { "phase", "state", false },
 		{ "verifyUntil", NULL, false }, { "slashUntil", NULL, false }, { "payableFrom", NULL, false },
 		{ "unverified", NULL, false }, { "paid", NULL, false }, { "reserved", NULL, false }, { "void", NULL, false },
 		{ "root", NULL, false },
@@ -475,6 +475,74 @@ static int run_claims(struct cli *c, char **args, size_t n_args, void *opts, str
 		json_field(c, "jobId", json_integer((json_int_t)id));
 		json_field(c, "block", json_integer((json_int_t)c->head.number));
 		tell_claims(c, &l, &r);
+		claims_fini(&l);
+	}
+	job_fini(&job);
+	return rc;
+}
+
+/* ---- claim void ---- */
+
+static int send_void(struct cli *c, const struct chain_job *job, const struct chain_claim *k, struct err *err)
+{
+	struct jobs_manager_claim_ref ref = claim_ref(job, k);
+	struct eth_receipt receipts[CLI_PLAN_MAX];
+	struct jobs_manager_claim_voided_event e;
+	struct cli_plan plan = { 0 };
+	const struct eth_log *log;
+	char key[JOURNAL_KEY_MAX], who[43], a[100];
+	int rc;
+
+	eth_addr_fmt(who, &k->transcoder);
+	snprintf(key, sizeof(key), "void/%" PRIu64 "/%s/%" PRIu64, job->id, who, k->id);
+	jobs_manager_void_unsealed_call(&cli_plan_add(&plan, c, CONTRACT_JOBS_MANAGER, key, "void claim %" PRIu64 " on job %"
+						      PRIu64, k->id, job->id)->data, &ref);
+	cli_plan_say(&plan, "nobody sealed block %" PRIu64 ", which was to challenge claim %" PRIu64 " of %s: it cannot be verified "
+		     "nor paid any more", k->challenge.number, k->id, who);
+	cli_plan_say(&plan, "its %s go back into the escrow of job %" PRIu64 "; nobody is slashed", fmt_eth(a, &k->k.fees),
+		     job->id);
+	rc = cli_send(c, &plan, receipts, err);
+	if (rc == 0) {
+		log = receipt_event(&receipts[0], c, CONTRACT_JOBS_MANAGER, jobs_manager_claim_voided_topic(), 0);
+		if (log && jobs_manager_claim_voided_event_read(&e, log, err) == 0)
+			cli_field(c, "refunded", cli_json_amount(&e.refunded), "refunded", "%s", fmt_eth(a, &e.refunded));
+		eth_receipt_fini(&receipts[0]);
+	}
+	cli_plan_fini(&plan);
+	return rc;
+}
+
+static int run_void(struct cli *c, char **args, size_t n_args, void *opts, struct err *err)
+{
+	const struct chain_claim *k;
+	struct chain_claims l;
+	struct eth_addr who;
+	struct chain_job job;
+	struct round_now r;
+	uint64_t id, claim;
+	char words[200];
+	int rc = job_id_parse(&id, args[0], err);
+
+	if (rc == 0 && cli_addr(c, &who, args[1], err) < 0) {
+		err_wrap(err, "TRANSCODER");
+		rc = 2;
+	}
+	if (rc == 0)
+		rc = job_id_parse(&claim, args[2], err);
+	if (rc == 0)
+		rc = round_read(c, &r, err);
+	if (rc == 0)
+		rc = job_read(&job, c, id, err);
+	if (rc != 0)
+		return rc;
+	rc = claims_read(&l, c, &job, &who, err);
+	if (rc == 0) {
+		rc = claims_find(&k, &l, claim, &job, err);
+		if (rc == 0) {
+			claim_words(words, k, &r);
+			rc = k->phase == CLAIM_LOST ? send_void(c, &job, k, err) :
+			     cli_no(err, "claim %" PRIu64 " is not void of itself: %.140s", k->id, words);
+		}
 		claims_fini(&l);
 	}
 	job_fini(&job);
@@ -694,6 +762,8 @@ static const struct cli_command commands[] = {
 	  .run = run_create },
 	{ .name = "claims", .args = "JOB [TRANSCODER]", .help = "claims on a job: challenges, deadlines, what was paid",
 	  .group = GROUP, .min_args = 1, .max_args = 2, .need = CLI_CHAIN, .run = run_claims },
+	{ .name = "claim void", .args = "JOB TRANSCODER CLAIM", .help = "end a claim whose challenge was never sealed",
+	  .group = GROUP, .min_args = 3, .max_args = 3, .need = CLI_KEY, .run = run_void },
 	{ .name = "distribute-fees", .args = "JOB CLAIM|all", .help = "pay a transcoder and its delegators for final claims",
 	  .group = GROUP, .min_args = 2, .max_args = 2, .need = CLI_KEY, OPTS(pay_flags, struct pay_opts), .run = run_pay },
 };

@@ -566,6 +566,8 @@ static int run_end(struct cli *c, char **args, size_t n_args, void *opts, struct
 	if (rc == 0) {
 		plan_end(&plan, c, &job, &r);
 		rc = cli_send(c, &plan, receipts, err);
+		if (rc == 0)
+			json_field(c, "jobId", json_integer((json_int_t)job.id));
 		if (rc == 0 && is_mine(c, &job)) {
 			log = last_event(c, &plan, receipts, jobs_manager_job_ended_topic(), err);
 			if (log && jobs_manager_job_ended_event_read(&e, log, err) == 0) {
@@ -627,6 +629,7 @@ static int send_topup(struct cli *c, const struct chain_job *job, const struct d
 		     fmt_eth(b, &job->j.escrow), fmt_eth(x, &after));
 	rc = cli_send(c, &plan, receipts, err);
 	if (rc == 0) {
+		json_field(c, "jobId", json_integer((json_int_t)job->id));
 		log = last_event(c, &plan, receipts, jobs_manager_job_topped_up_topic(), err);
 		if (log && jobs_manager_job_topped_up_event_read(&e, log, err) == 0)
 			cli_field(c, "escrow", cli_json_amount(&e.escrow), "escrow", "%s",
@@ -705,6 +708,7 @@ static int run_refund(struct cli *c, char **args, size_t n_args, void *opts, str
 			     is_mine(c, &job) ? " (yours); then `lpnode withdraw-deposit`" : ", its broadcaster");
 		rc = cli_send(c, &plan, receipts, err);
 		if (rc == 0) {
+			json_field(c, "jobId", json_integer((json_int_t)job.id));
 			log = last_event(c, &plan, receipts, jobs_manager_job_refunded_topic(), err);
 			if (log && jobs_manager_job_refunded_event_read(&e, log, err) == 0)
 				cli_field(c, "refunded", cli_json_amount(&e.amount), "refunded", "%s",

@@ -536,7 +536,7 @@ static int show_unverified(struct cli *c, struct finding *f, const struct chain_
 	if (rc == 0) {
 		json_field(c, "jobId", json_integer((json_int_t)job->id));
 		json_field(c, "claimId", json_integer((json_int_t)k->id));
-		json_field(c, "sequence", json_sequences(&u.sequence, 1));
+		json_field(c, "sequence", json_u64_text(u.sequence));
 	}
 	free(u.verified);
 	return rc;

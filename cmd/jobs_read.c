@@ -30,16 +30,21 @@ void json_field(struct cli *c, const char *name, json_t *value)
 	cli_field(c, name, value, NULL, "%s", "");
 }
 
+json_t *json_u64_text(uint64_t v)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, v);
+	return json_string(text);
+}
+
 json_t *json_sequences(const uint64_t *s, size_t n)
 {
 	json_t *list = json_array();
-	char text[24];
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		snprintf(text, sizeof(text), "%" PRIu64, s[i]);
-		json_array_append_new(list, json_string(text));
-	}
+	for (i = 0; i < n; i++)
+		json_array_append_new(list, json_u64_text(s[i]));
 	return list;
 }
 
@@ -603,6 +608,11 @@ static void find_unverified(struct chain_claim *k)
 
 enum { STATUS_NONE, STATUS_PENDING, STATUS_VOID, STATUS_PAID };	/* IJobsManager.ClaimStatus */
 
+bool claim_awaits_verdicts(const struct chain_claim *k)
+{
+	return k->k.status == STATUS_PENDING && k->k.passed < k->k.verified;
+}
+
 /* What is sent now is in a later block, but is simulated on the newest: what must not be too late
  * is asked of the one, what must not be too early of the other. */
 static enum claim_phase phase_of(const struct chain_claim *k, uint64_t head)
@@ -621,7 +631,7 @@ static enum claim_phase phase_of(const struct chain_claim *k, uint64_t head)
 		return CLAIM_UNVERIFIED;
 	if (k->n_unverified && next <= k->slash_until)
 		return CLAIM_MISSED;
-	if (k->k.passed < k->k.verified)
+	if (claim_awaits_verdicts(k))
 		return CLAIM_JUDGED;
 	return head < k->payable_from || !k->settled ? CLAIM_MATURES : CLAIM_PAYABLE;
 }
@@ -743,7 +753,7 @@ void claim_words(char to[200], const struct chain_claim *k, const struct round_n
 		snprintf(to, 200, "verify %zu until %s", k->n_unverified, block_when(when, r, k->verify_until));
 		return;
 	case CLAIM_JUDGED:
-		snprintf(to, 200, "verdicts of %" PRIu64 " segments are awaited", k->k.verified - k->k.passed);
+		snprintf(to, 200, "verdicts are awaited");
 		return;
 	case CLAIM_MATURES:
 		snprintf(to, 200, "%spayable from %s", k->settled ? "" : "verdicts may be appealed; ",
@@ -757,7 +767,7 @@ void claim_words(char to[200], const struct chain_claim *k, const struct round_n
 			 block_when(when, r, k->slash_until));
 		return;
 	case CLAIM_LOST:
-		snprintf(to, 200, "its challenge can be had no more: anyone may void it");
+		snprintf(to, 200, "its challenge was never sealed: lpnode claim void");
 		return;
 	case CLAIM_VOID:
 		snprintf(to, 200, "void: %s", claim_void_words(k->void_reason));

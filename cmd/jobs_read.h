@@ -117,6 +117,7 @@ void claims_fini(struct chain_claims *l);
 /* Exit code 3 when there is none. */
 int claims_find(const struct chain_claim **claim, const struct chain_claims *l, uint64_t id,
 		const struct chain_job *job, struct err *err);
+bool claim_awaits_verdicts(const struct chain_claim *k);
 const char *claim_void_words(uint64_t reason);
 /* What it is, and until when; to has room for 200. */
 void claim_words(char to[200], const struct chain_claim *k, const struct round_now *r);
@@ -139,6 +140,8 @@ char *block_when(char to[100], const struct round_now *r, uint64_t block);
 char *fmt_eth(char to[100], const struct u256 *wei);
 /* For --json only. */
 void json_field(struct cli *c, const char *name, json_t *value);
+/* Sequences are strings of digits: they may exceed what JSON's numbers are exact for. */
+json_t *json_u64_text(uint64_t v);
 json_t *json_sequences(const uint64_t *s, size_t n);
 /* "3-9, 12" of a list that ascends. */
 void fmt_sequences(char *to, size_t n, const uint64_t *s, size_t n_s);

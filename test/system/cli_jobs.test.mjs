@@ -2,6 +2,8 @@
 // what the chain has.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { concat, keccak256, solidityPacked, toUtf8Bytes } from 'ethers';
+import { make_receipt, multiproof, receipt_tree, sign } from '../contracts/lib/eip712.mjs';
 import { parallel, test } from './lib/harness.mjs';
 import { BROADCASTER, ETH, FINDER, GWEI, JobsNet, LPT, PRICE, STRANGER, STREAM, TRANSCODERS } from './lib/jobs.mjs';
 
@@ -184,8 +186,7 @@ test('what cannot be is told before anything is sent', async (t) => {
 	await w.refused(3, 'no receipt of sequence 109', first, 'verify', '1', '0', '--receipts', w.file('g', receipts.slice(0, 9)));
 	const others = w.receipts(1, first, 100, 10);
 	others[0] = w.receipts(1, first, 100, 1, 'b'.repeat(72))[0];
-	await w.refused(3, 'have another root', first, 'verify', '1', '0', '--receipts', w.file('h', others)).catch(async () =>
-		w.refused(3, 'their tree has another root', first, 'verify', '1', '0', '--receipts', w.file('h', others)));
+	await w.refused(3, 'their tree has another root', first, 'verify', '1', '0', '--receipts', w.file('h', others));
 	await w.refused(3, 'nothing is left to claim', first, ...start(made.file));
 	await w.refused(3, 'may still be verified until', FINDER, 'slash', 'missed-verification', '1', addr(w, first), '0');
 
@@ -205,12 +206,11 @@ test('the broadcaster\'s word lets the next one in; a claim without statements w
 	const w = await JobsNet.start(t);
 	const job = await w.job();
 	const second = job.ranked[1];
-	const { sign } = await import('../contracts/lib/eip712.mjs');
 	const word = (rank, who) => `0x0${rank}${(100).toString(16).padStart(16, '0')}${sign(w.wallets[BROADCASTER], w.jobs, 'Fallback',
 		{ jobId: 1, rank, transcoder: addr(w, who), fromSequence: 100 }).slice(2)}`;
 	const file = w.file('r.jsonl', w.receipts(1, second, 90, 40));
 
-	await w.refused(2, ['-fallback', 'signed by'].slice(0, 1), second, 'claim', 'create', '1', '--receipts', file, '--fallback',
+	await w.refused(2, '-fallback: ', second, 'claim', 'create', '1', '--receipts', file, '--fallback',
 		word(1, job.ranked[2]));
 	const made = await w.json(second, 'claim', 'create', '1', '--receipts', file, '--fallback', word(1, second));
 
@@ -235,12 +235,12 @@ test('the broadcaster\'s word lets the next one in; a claim without statements w
 	assert.deepEqual(said.batches.map((b) => b.verdict), ['awaited']);
 	const [row] = (await w.json(second, 'claims', '1')).claims;
 
-	assert.equal(row.phase, 'judged');
+	assert.deepEqual([row.phase, row.verdictsAwaited], ['judged', true]);
 	assert.equal(row.verified, row.challenged.length);
 }, { limitS: 120 });
 
 test('finders: a missed verification, a false election, missed rewards', async (t) => {
-	const w = await JobsNet.start(t, { parameters: { BondingManager: { missedRewardRounds: 2 } } });
+	const w = await JobsNet.start(t, { parameters: { BondingManager: { missedRewardRounds: 2 }, JobsManager: { slashingPeriod: 120 } } });
 	const job = await w.job({ blocks: 150 });
 	const [first, second] = job.ranked;
 	const stake = (i) => w.bonding.transcoderTotalStake(addr(w, i));
@@ -257,7 +257,6 @@ test('finders: a missed verification, a false election, missed rewards', async (
 	};
 
 	// Who is not elected claims behind the command's back.
-	const { receipt_tree, make_receipt } = await import('../contracts/lib/eip712.mjs');
 	const seg = { jobId: 1, streamId: STREAM, sequence: 1, durationMs: 2000, dataHash: `0x${'01'.repeat(32)}`, transcodedHash: `0x${'02'.repeat(32)}` };
 	const tree = receipt_tree([make_receipt(w.jobs, w.wallets[BROADCASTER], w.wallets[second], seg)]);
 	const [seed] = await w.jobs.getElection(1);
@@ -269,8 +268,7 @@ test('finders: a missed verification, a false election, missed rewards', async (
 	assert.equal((await w.jobs.progress(1, addr(w, second))).refuted, true);
 	assert.equal((await w.jobs.getJob(1)).escrow, escrow + 40n * PRICE);
 	await w.refused(3, 'was refuted already', FINDER, 'slash', 'refute-election', '1', addr(w, second));
-	await w.refused(3, 'its election holds', FINDER, 'slash', 'refute-election', '1', addr(w, first)).catch(async () =>
-		w.refused(3, 'it has made no claim', FINDER, 'slash', 'refute-election', '1', addr(w, first)));
+	await w.refused(3, 'it has made no claim', FINDER, 'slash', 'refute-election', '1', addr(w, first));
 	assert.equal((await w.json(FINDER, 'claims', '1')).claims[0].void, 'another is elected');
 
 	// A claim of which only a part is verified.
@@ -280,14 +278,6 @@ test('finders: a missed verification, a false election, missed rewards', async (
 	const wanted = draws.batches[0].sequences.map(Number);
 
 	assert.ok(draws.batches.length > 1);
-	{
-		const { multiproof } = await import('../contracts/lib/eip712.mjs');
-		const all = made.receipts.map((r) => make_receipt(w.jobs, w.wallets[BROADCASTER], w.wallets[first], { ...r, jobId: 1, streamId: STREAM }));
-		const known = receipt_tree(all);
-
-		assert.equal(known.root, made.root, 'OpenZeppelin\'s root');
-		assert.equal(multiproof(known, wanted.map((s) => s - 100)).leaves.length, wanted.length);
-	}
 	await w.refused(3, 'has 0 signatures over the batch', first, 'verify', '1', '0', '--receipts', made.file, '--verdicts', some,
 		'--batch', '3');
 	const openings = fs.readFileSync(some, 'utf8').trim().split('\n').map(JSON.parse);
@@ -296,18 +286,15 @@ test('finders: a missed verification, a false election, missed rewards', async (
 	const [verifyUntil] = await w.jobs.claimDeadlines(1, addr(w, first), 0);
 
 	await w.net.chain.next_is(verifyUntil + 1n);
-	await w.net.nextRound(1).catch(() => {});
-	const row = (await w.json(FINDER, 'claims', '1', addr(w, first))).claims[0];
+	await w.net.nextRound();
+	const [row] = (await w.json(FINDER, 'claims', '1', addr(w, first))).claims;
 
-	if (row.phase === 'missed') {
-		const said = await found(first, 100000, 'missed-verification', '1', addr(w, first), '0');
+	assert.deepEqual([row.phase, row.verified], ['missed', wanted.length]);
+	const missed = await found(first, 100000, 'missed-verification', '1', addr(w, first), '0');
 
-		assert.deepEqual(said.sequence, [row.unverified[0]]);
-		assert.equal((await claimOf(w, job, first)).status, 2n);
-		await w.refused(3, 'nothing was missed on claim 0', FINDER, 'slash', 'missed-verification', '1', addr(w, first), '0');
-	} else {
-		assert.fail(`the claim is ${row.phase}`);
-	}
+	assert.equal(missed.sequence, row.unverified[0]);
+	assert.equal((await claimOf(w, job, first)).status, 2n);
+	await w.refused(3, 'nothing was missed on claim 0', FINDER, 'slash', 'missed-verification', '1', addr(w, first), '0');
 
 	// Nobody called reward.
 	await w.net.nextRound(2);
@@ -316,13 +303,26 @@ test('finders: a missed verification, a false election, missed rewards', async (
 
 	assert.equal(said.rounds.length, 2);
 	assert.equal((await w.bonding.getTranscoderInfo(addr(w, third))).missedRewards, 2n);
-	await w.refused(3, 'nothing to show', FINDER, 'slash', 'missed-reward', STRANGER === 9 ? addr(w, STRANGER) : '');
+	await w.refused(3, 'nothing to show', FINDER, 'slash', 'missed-reward', addr(w, STRANGER));
+}, { limitS: 120 });
+
+test('a claim whose challenge nobody sealed goes back to the escrow', async (t) => {
+	const w = await JobsNet.start(t);
+	const job = await w.job({ blocks: 20 });
+	const by = job.ranked[0];
+
+	await claim(w, job, by, 100, 5);
+	await w.refused(3, 'claim 0 is not void of itself', STRANGER, 'claim', 'void', '1', addr(w, by), '0');
+	await w.net.mine(8200);
+	assert.equal((await w.json(STRANGER, 'claims', '1')).claims[0].phase, 'lost');
+	await w.refused(3, 'there is nothing to verify', by, 'verify', '1', '0', '--receipts', w.file('r', w.receipts(1, by, 100, 5)));
+	assert.equal(wei((await w.json(STRANGER, 'claim', 'void', '1', addr(w, by), '0')).refunded), 200n * PRICE);
+	assert.equal((await w.jobs.getJob(1)).escrow, ETH);
+	assert.equal((await w.json(STRANGER, 'claims', '1')).claims[0].void, 'its challenge block was never sealed');
 }, { limitS: 120 });
 
 /* The first batch alone is verified, by ethers. */
 async function verifyFirst(w, by, made, wanted, openings) {
-	const { multiproof, receipt_tree, make_receipt } = await import('../contracts/lib/eip712.mjs');
-	const { concat, keccak256, solidityPacked, toUtf8Bytes } = await import('ethers');
 	const event = (await w.jobs.queryFilter(w.jobs.filters.NewJob))[0].args;
 	const details = { streamIdHash: keccak256(toUtf8Bytes(STREAM)), optionsHash: keccak256(event.options), maxSegmentMs: 4000,
 		plantCommitment: `0x${'00'.repeat(32)}` };

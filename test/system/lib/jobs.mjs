@@ -5,8 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { MaxUint256, BaseWallet, SigningKey, id } from 'ethers';
 import { make_receipt } from '../../contracts/lib/eip712.mjs';
-import { commitment, opening, statement } from '../../contracts/lib/court.mjs';
-import { work_hash } from '../../contracts/lib/jobs.mjs';
+import { opening, statement } from '../../contracts/lib/court.mjs';
 import { Devnet, ETH, GWEI, LPT } from './devnet.mjs';
 
 export { ETH, GWEI, LPT };
@@ -114,17 +113,4 @@ export class JobsNet {
 				{ work: batch.work, k: d.k, answers: String(answers), workHash: at(18, 50), salt: at(50, 82), signature: at(82, 147) };
 		});
 	}
-
-	/* All ETH that the contracts of jobs hold is somebody's. */
-	async held(jobIds) {
-		let sum = 0n;
-
-		for (const a of this.net.accounts)
-			sum += await this.jobs.broadcasters(a.address);
-		for (const j of jobIds)
-			sum += (await this.jobs.getJob(j)).escrow;
-		return sum;
-	}
 }
-
-export { commitment, work_hash };
