@@ -203,7 +203,7 @@ down() {
 	fi
 	stop_anvil
 	forget
-	echo "devnet in $dir is down"
+	echo "the devnet in $dir is down"
 }
 
 status() {
@@ -218,12 +218,12 @@ status() {
 	fi
 	url=$(url_of)
 	if [ -z "$url" ]; then
-		echo "devnet in $dir is being set up (pid $pid)"
+		echo "the devnet in $dir is being set up (pid $pid)"
 		return 1
 	fi
 	block=$(rpc "$url" eth_blockNumber '[]' | sed -n 's/.*"result":"\(0x[0-9a-f]*\)".*/\1/p') || block=
 	[ -n "$block" ] || { echo "Anvil (pid $pid) does not answer at $url"; return 1; }
-	echo "devnet in $dir is up: $url, block $((block)), pid $pid"
+	echo "the devnet in $dir is up: $url, block $((block)), pid $pid"
 }
 
 case $verb in
