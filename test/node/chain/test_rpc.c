@@ -342,6 +342,7 @@ static void silence_ends_at_the_deadline(void **state)
 
 static void nobody_there_is_no_crash(void **state)
 {
+	struct rpc_endpoint_info info[RPC_ENDPOINTS_MAX];
 	struct result res;
 	struct env e;
 
@@ -350,9 +351,37 @@ static void nobody_there_is_no_crash(void **state)
 	send_way(&e, RPC_EACH, 1, 300, &res);
 	wait_for(&e, &res);
 	assert_int_equal(res.err.code, ERR_IO);
+	rpc_endpoints(e.r, info);
+	assert_false(info[0].is_nobody);		/* somebody hung up */
 	e.f[0].is_dead = false;
 	ask(&e, RPC_EACH, 1, &res);
 	assert_true(res.ok);
+	stop(&e);
+}
+
+static void that_nobody_listens_is_told_apart(void **state)
+{
+	struct rpc_endpoint_info info[RPC_ENDPOINTS_MAX];
+	struct fake_node gone;
+	struct result res;
+	struct env e;
+	struct err err;
+
+	start(&e, 1);
+	fake_start(&gone, &e.loop, "");
+	fake_stop(&gone);
+	rpc_free(e.r, on_closed, &e.closed);
+	while (!e.closed)
+		uv_run(&e.loop, UV_RUN_ONCE);
+	e.closed = false;
+	e.r = rpc_new(&e.loop, &(struct rpc_opts){ .urls = gone.url }, &err);
+	rpc_endpoints(e.r, info);
+	assert_false(info[0].is_nobody);	/* not asked yet */
+	send_way(&e, RPC_ANY, 1, 300, &res);
+	wait_for(&e, &res);
+	assert_int_equal(res.err.code, ERR_NOT_FOUND);
+	rpc_endpoints(e.r, info);
+	assert_true(info[0].is_nobody);
 	stop(&e);
 }
 
@@ -969,6 +998,7 @@ int main(void)
 		cmocka_unit_test(an_error_names_the_endpoint_but_no_key),
 		cmocka_unit_test(silence_ends_at_the_deadline),
 		cmocka_unit_test(nobody_there_is_no_crash),
+		cmocka_unit_test(that_nobody_listens_is_told_apart),
 		cmocka_unit_test(an_endpoint_of_another_chain_is_not_used),
 		cmocka_unit_test(when_all_are_of_another_chain_it_is_said_at_once),
 		cmocka_unit_test(a_chain_id_that_changes_is_noticed_behind_a_failure),
