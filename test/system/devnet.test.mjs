@@ -97,7 +97,7 @@ test('killed again and again it goes on where it was, and sends nothing twice', 
 	note(`seed ${seed}`);
 	for (;;) {
 		const child = t.spawn(program, [...flags, '--yes', '-out', out]);
-		const delay = sleep(kills < (long ? 40 : 5) ? 50 + random() * 1200 : 120000);
+		const delay = sleep(kills < (long ? 40 : 5) ? 50 + random() * 500 : 120000);
 
 		await Promise.race([child.over, delay]);
 		if (!child.end)
