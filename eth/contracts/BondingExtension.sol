@@ -149,6 +149,7 @@ contract BondingExtension is BondingBase, IBondingRest {
                 emit TranscoderDrawn(who, round);
             }
         }
+        networkWork.total = uint96(total); // no more than all tokens
         totals.rounds = uint32(Records.put(started, totals.rounds, 0, uint32(round) | total << 32));
     }
 

@@ -201,7 +201,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         Candidate storage c = candidates[msg.sender];
         if (c.lastRewardRound == round) revert AlreadyRewarded(msg.sender, round);
         c.lastRewardRound = uint32(round);
-        uint256 total = _activeStakeAt(round);
+        uint256 total = networkWork.total;
         uint256 tokens = 0;
         if (e.stake != 0 && _isCompetitive(msg.sender, e, total, round)) tokens = minter.createReward(e.stake, total);
         if (tokens != 0) tokens = _grant(msg.sender, tokens, e.rewardCut, round);

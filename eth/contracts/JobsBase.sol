@@ -233,7 +233,17 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
         pure
         returns (bool)
     {
-        return uint256(keccak256(abi.encode(uint256(head.claimBlock) + 1, seed, sequence))) % rate == 0;
+        uint256 challengeBlock = uint256(head.claimBlock) + 1;
+        uint256 h;
+        // keccak256(abi.encode(challengeBlock, seed, sequence))
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            mstore(p, challengeBlock)
+            mstore(add(p, 0x20), seed)
+            mstore(add(p, 0x40), sequence)
+            h := keccak256(p, 0x60)
+        }
+        return h % rate == 0;
     }
 
     function checkContent(ClaimHead memory head, bytes32 root, bytes calldata ranges) internal pure {
@@ -241,11 +251,20 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
     }
 
     function contentHash(bytes32 root, bytes calldata ranges) internal pure returns (bytes23) {
-        return bytes23(keccak256(abi.encode(root, keccak256(ranges))));
+        return bytes23(hash2(root, keccak256(ranges)));
     }
 
     function chained(bytes14 chain, uint256 sequence) internal pure returns (bytes14) {
-        return bytes14(keccak256(abi.encode(chain, sequence)));
+        return bytes14(hash2(bytes32(chain), bytes32(sequence)));
+    }
+
+    /// keccak256(abi.encode(a, b)) in the scratch space.
+    function hash2(bytes32 a, bytes32 b) private pure returns (bytes32 h) {
+        assembly ("memory-safe") {
+            mstore(0, a)
+            mstore(0x20, b)
+            h := keccak256(0, 0x40)
+        }
     }
 
     /// All segments of a batch passed.  In the statistics they count once the claim is paid: nothing

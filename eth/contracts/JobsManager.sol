@@ -340,9 +340,10 @@ contract JobsManager is JobsBase, Proxy {
 
         Batch memory b = newBatch(segments.length, proof.flagCount);
         for (uint256 i; i < segments.length; i++) {
-            uint64 sequence = segments[i].sequence;
+            IJobsManager.VerifySegment calldata s = segments[i];
+            uint64 sequence = s.sequence;
             checkSequence(sequence, v.next, head, r.seed, p.verificationRate, proof.ranges);
-            checkSegment(b, i, r, segments[i], proof.details);
+            checkSegment(b, i, r, s, sequence, proof.details);
             v.chain = chained(v.chain, sequence);
             v.next = sequence + 1;
         }
@@ -381,30 +382,40 @@ contract JobsManager is JobsBase, Proxy {
         uint256 i,
         IVerifier.Request memory r,
         IJobsManager.VerifySegment calldata s,
+        uint64 sequence,
         IJobsManager.JobDetails calldata details
     ) private pure {
-        if (s.durationMs > details.maxSegmentMs) {
-            revert IJobsManager.SegmentTooLong(s.sequence, s.durationMs, details.maxSegmentMs);
+        uint32 durationMs = s.durationMs;
+        if (durationMs > details.maxSegmentMs) {
+            revert IJobsManager.SegmentTooLong(sequence, durationMs, details.maxSegmentMs);
         }
         bytes32 streamId = details.streamIdHash;
         uint256 jobId = r.ref.jobId;
-        bytes32 digest = Typed.segment(
-            b.domain, jobId, r.ref.transcoder, streamId, s.sequence, s.durationMs, s.dataHash
-        );
-        if (Typed.signer(digest, s.broadcasterSig) != r.broadcaster) {
-            revert IJobsManager.BadSignature("broadcaster", s.sequence);
+        address transcoder = r.ref.transcoder;
+        bytes calldata sig = s.broadcasterSig;
+        bytes32 digest =
+            Typed.segment(b.domain, jobId, transcoder, streamId, sequence, durationMs, s.dataHash);
+        if (Typed.signer(digest, sig) != r.broadcaster) {
+            revert IJobsManager.BadSignature("broadcaster", sequence);
         }
-        digest = Typed.receipt(
-            b.domain, jobId, streamId, s.sequence, s.dataHash, s.transcodedHash, s.broadcasterSig
-        );
-        if (Typed.signer(digest, s.transcoderSig) != r.ref.transcoder) {
-            revert IJobsManager.BadSignature("transcoder", s.sequence);
+        digest = Typed.receipt(b.domain, jobId, streamId, sequence, s.dataHash, s.transcodedHash, sig);
+        if (Typed.signer(digest, s.transcoderSig) != transcoder) {
+            revert IJobsManager.BadSignature("transcoder", sequence);
         }
-        b.queue[i] = keccak256(bytes.concat(keccak256(abi.encode(digest))));
-        b.sequences[i] = s.sequence;
-        b.work[2 + 3 * i] = bytes32(uint256(s.sequence));
+        b.queue[i] = leafOf(digest);
+        b.sequences[i] = sequence;
+        b.work[2 + 3 * i] = bytes32(uint256(sequence));
         b.work[3 + 3 * i] = s.dataHash;
         b.work[4 + 3 * i] = s.transcodedHash;
+    }
+
+    /// keccak256(bytes.concat(keccak256(abi.encode(digest))))
+    function leafOf(bytes32 digest) private pure returns (bytes32 leaf) {
+        assembly ("memory-safe") {
+            mstore(0, digest)
+            mstore(0, keccak256(0, 0x20))
+            leaf := keccak256(0, 0x20)
+        }
     }
 
     function checkProof(IJobsManager.VerifyProof calldata p, bytes32[] memory queue, uint256 n) private pure {

@@ -188,8 +188,11 @@ contract RoundsManager is IRoundsManager, Manager {
     // ---- the clock ----
 
     function _round(Clock memory c) private view returns (uint256 round, uint256 start) {
-        uint256 past = (block.number - c.baseBlock) / c.length;
-        return (c.baseRound + past, c.baseBlock + past * c.length);
+        // No block is before baseBlock, and none of these numbers is near 2^256.
+        unchecked {
+            uint256 past = (block.number - c.baseBlock) / c.length;
+            return (c.baseRound + past, c.baseBlock + past * c.length);
+        }
     }
 
     function _locked(Clock memory c, uint256 start) private view returns (bool) {

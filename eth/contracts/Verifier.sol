@@ -177,7 +177,7 @@ contract Verifier is IVerifier, VerifierBase, Proxy {
     }
 
     function _keepVerdict(Request calldata r, Record memory rec, Heard memory heard, uint256 verdicts) private {
-        rec.content = _decisionContent(r, verdicts, heard.words);
+        rec.content = _contentOf(r, verdicts, heard.words);
         rec.phase = verdicts == 0 ? Phase.Settled : Phase.Decided;
         rec.deadline = uint32(block.number + _params.appealPeriod);
         _records[_keyOf(r.ref, r.batch)] = rec;

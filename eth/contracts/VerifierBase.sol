@@ -100,8 +100,17 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
         return keccak256(abi.encode(ref.jobId, ref.transcoder, ref.claimId, batch));
     }
 
-    function _requestContent(IVerifier.Request memory r) internal pure returns (uint168) {
-        return uint168(uint256(keccak256(abi.encode(r))));
+    function _requestContent(IVerifier.Request calldata r) internal pure returns (uint168) {
+        return uint168(uint256(_requestHash(r)));
+    }
+
+    /// keccak256(abi.encode(r)): it lies in call data as it is encoded.
+    function _requestHash(IVerifier.Request calldata r) private pure returns (bytes32 h) {
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            calldatacopy(p, r, 0x140)
+            h := keccak256(p, 0x140)
+        }
     }
 
     function _decisionContent(IVerifier.Request memory r, uint256 verdicts, uint256[] memory words)
@@ -109,8 +118,28 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
         pure
         returns (uint168)
     {
-        bytes32 requestHash = keccak256(abi.encode(r));
-        return uint168(uint256(keccak256(abi.encode(requestHash, verdicts, keccak256(abi.encodePacked(words))))));
+        return _decisionContent(keccak256(abi.encode(r)), verdicts, words);
+    }
+
+    function _contentOf(IVerifier.Request calldata r, uint256 verdicts, uint256[] memory words)
+        internal
+        pure
+        returns (uint168)
+    {
+        return _decisionContent(_requestHash(r), verdicts, words);
+    }
+
+    function _decisionContent(bytes32 requestHash, uint256 verdicts, uint256[] memory words)
+        private
+        pure
+        returns (uint168)
+    {
+        bytes32 all;
+        // keccak256(abi.encodePacked(words))
+        assembly ("memory-safe") {
+            all := keccak256(add(words, 0x20), shl(5, mload(words)))
+        }
+        return uint168(uint256(keccak256(abi.encode(requestHash, verdicts, all))));
     }
 
     function _openRecord(bytes32 key, IVerifier.Request calldata r) internal view returns (Record memory rec) {
@@ -126,7 +155,7 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
     {
         rec = _records[key];
         if (rec.phase < Phase.Settled) revert WrongPhase(rec.phase);
-        if (rec.content != _decisionContent(r, decision.verdicts, decision.answers)) revert ContentMismatch();
+        if (rec.content != _contentOf(r, decision.verdicts, decision.answers)) revert ContentMismatch();
     }
 
     function _after(uint256 blockNumber) internal view {
@@ -161,7 +190,14 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
     function _draw(Bench memory b, uint256 k) internal view returns (SeatList.Slot memory) {
         if (k >= b.draws) revert NotDrawn(k, b.draws);
         if (b.seats == 0) revert NoSeats(b.atBlock);
-        uint256 h = uint256(keccak256(abi.encode(b.seed, b.jobId, b.transcoder, b.claimId, k)));
+        uint256 h;
+        // keccak256(abi.encode(seed, jobId, transcoder, claimId, k)): the first four fields of b, and k
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            mcopy(p, b, 0x80)
+            mstore(add(p, 0x80), k)
+            h := keccak256(p, 0xa0)
+        }
         return _list.slotAt(h % b.seats, b.atBlock);
     }
 
@@ -188,6 +224,7 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
         uint256 n = openings.length / OPENING_SIZE;
         if (n == 0 || n * OPENING_SIZE != openings.length) revert BadLength(openings.length, OPENING_SIZE);
         _grow(heard, n);
+        bytes32 domain = Typed.domain(address(jobs));
         for (uint256 i = 0; i < n; i++) {
             bytes calldata one = openings[i * OPENING_SIZE:(i + 1) * OPENING_SIZE];
             uint256 k = uint16(bytes2(one));
@@ -196,7 +233,7 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
             if (done >> k & 1 != 0) revert AlreadyDone(k);
             uint256 answers = uint128(bytes16(one[2:]));
             if (answers >> (2 * b.count) != 0) revert BadAnswers(k, answers);
-            _checkSigner(k, slot.owner, _verdictDigest(b, slot.owner, answers, one), one[82:]);
+            _checkSigner(k, slot.owner, _verdictDigest(domain, b, slot.owner, answers, one), one[82:]);
             _checkNew(k, slot.owner, heard.owners, heard.known + i);
             if (b.trusted >> k & 1 == 0 && _isConflicted(b, slot.owner)) revert Conflicted(k, slot.owner);
             heard.bits |= 1 << k;
@@ -204,16 +241,25 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
         }
     }
 
-    function _verdictDigest(Bench memory b, address holder, uint256 answers, bytes calldata opening)
-        internal
-        view
-        returns (bytes32)
-    {
-        bytes32 commitment =
-            keccak256(abi.encode(holder, answers, bytes32(opening[18:50]), bytes32(opening[50:82])));
-        return Typed.verdict(
-            Typed.domain(address(jobs)), b.jobId, b.transcoder, uint32(b.claimId), b.work, commitment
-        );
+    /// opening: OPENING_SIZE bytes
+    function _verdictDigest(
+        bytes32 domain,
+        Bench memory b,
+        address holder,
+        uint256 answers,
+        bytes calldata opening
+    ) private pure returns (bytes32) {
+        uint256 who = uint160(holder);
+        bytes32 commitment;
+        // keccak256(abi.encode(holder, answers, workHash, salt)), the last two from the opening
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            mstore(p, who)
+            mstore(add(p, 0x20), answers)
+            calldatacopy(add(p, 0x40), add(opening.offset, 18), 0x40)
+            commitment := keccak256(p, 0x80)
+        }
+        return Typed.verdict(domain, b.jobId, b.transcoder, uint32(b.claimId), b.work, commitment);
     }
 
     function _checkSigner(uint256 k, address holder, bytes32 digest, bytes calldata signature) internal pure {
