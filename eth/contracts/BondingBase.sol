@@ -41,7 +41,7 @@ abstract contract BondingBase is Manager, IBondingTypes {
     struct Work {
         uint128 amount;
         uint32 round;
-        uint96 total;          // networkWork's: active stake of the last round started, as reward() reads both
+        uint96 total;          // networkWork's: the active stake of the last round started
     }
 
     IJobsManager public immutable jobsManager;
