@@ -129,6 +129,7 @@ test('work for oneself without fees for delegators is no work, and costs the ver
 	await run(w.jobs.connect(friend).withdraw())
 	const lost = before - await w.chain.balance(friend) - await w.fees_of(selfish)
 	assert.equal(lost, share(claim), 'what went round, less what the verifiers have')
+	await w.kit.ensure_round()
 	expect_event(await run(by(selfish).reward()), w.bonding, 'Reward', [selfish, 0])
 	console.log(`# dealing with itself for ${claim.fees} wei: ${lost} wei lost, no reward`)
 })
