@@ -8,4 +8,8 @@
  * Returns -1 with errno; some of it may have been written then. */
 int fd_write_all(int fd, const void *data, size_t len);
 
+/* Make the name `path` itself durable, after a rename or a first write: syncs its folder.
+ * Returns -1 with errno. */
+int fd_sync_folder(const char *path);
+
 #endif

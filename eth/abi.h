@@ -32,7 +32,6 @@ struct abi_type {
 	ssize_t count;			/* array: fixed length, or -1 */
 	struct abi_type *items;		/* array: one; tuple: n_items.  Owned */
 	size_t n_items;
-	char *name;			/* of a tuple's member, or NULL.  Owned */
 };
 
 struct abi_value {

@@ -153,7 +153,6 @@ void abi_type_fini(struct abi_type *t)
 	for (i = 0; i < t->n_items; i++)
 		abi_type_fini(&t->items[i]);
 	free(t->items);
-	free(t->name);
 	memset(t, 0, sizeof(*t));
 }
 

@@ -141,25 +141,10 @@ static int write_new(const char *path, const void *data, size_t len, struct err 
 	return ok ? 0 : -1;
 }
 
-/* A name is on disk when its folder is. */
-static int sync_folder_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xstrndup(path, (size_t)(slash + 1 - path)) : xstrdup(".");
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
-
-	free(dir);
-	if (fd < 0)
-		return -1;
-	rc = fsync(fd);
-	close(fd);
-	return rc;
-}
-
 /* Also when it fails, nothing is left aside. */
 static int put_in_place(const char *aside, const char *path, struct err *err)
 {
-	if (rename(aside, path) == 0 && sync_folder_of(path) == 0)
+	if (rename(aside, path) == 0 && fd_sync_folder(path) == 0)
 		return 0;
 	err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
 	unlink(aside);

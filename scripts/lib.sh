@@ -38,3 +38,24 @@ tap_counts() {
 		END { if ((code != 0 && !bad) || (plan && ok + bad + skip < plan) || !(ok + bad + skip)) bad++
 		      print ok + 0, bad + 0, skip + 0 }' "$1"
 }
+
+# add_tap_logs DIR: adds what each NAME.log with its exit code NAME.code counts, and shows
+# the end of those that failed.  None at all is a failure.
+add_tap_logs() {
+	for code in "$1"/*.code; do
+		if [ ! -e "$code" ]; then
+			echo "not ok - nothing ran"
+			failed=$((failed + 1))
+			break
+		fi
+		log=${code%.code}.log
+		set -- "$1" $(tap_counts "$log" "$(cat "$code")")
+		if [ "$3" != 0 ]; then
+			echo "---- $(basename "$log")"
+			grep -v '^ok ' "$log" | tail -n 200 | sed 's/^/    /'
+		fi
+		passed=$((passed + $2))
+		failed=$((failed + $3))
+		skipped=$((skipped + $4))
+	done
+}

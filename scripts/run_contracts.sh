@@ -24,16 +24,5 @@ for file in $(ls -S test/contracts/*.test.mjs); do
 	case $file in *"$pattern"*) basename "$file" .test.mjs ;; esac
 done | xargs -r -P "${CONTRACT_JOBS:-2}" -n 1 scripts/run_contracts_one.sh "$logs"
 
-for code in "$logs"/*.code; do
-	[ -e "$code" ] || break
-	log=${code%.code}.log
-	set -- $(tap_counts "$log" "$(cat "$code")")
-	if [ "$2" != 0 ]; then
-		echo "---- $(basename "$log")"
-		grep -v '^ok ' "$log" | tail -n 200 | sed 's/^/    /'
-	fi
-	passed=$((passed + $1))
-	failed=$((failed + $2))
-	skipped=$((skipped + $3))
-done
+add_tap_logs "$logs"
 finish

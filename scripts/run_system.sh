@@ -40,15 +40,5 @@ list_runs() {
 list_runs alone | xargs -r -n 3 scripts/run_system_one.sh "$logs"
 list_runs others | xargs -r -P "${SYSTEM_JOBS:-3}" -n 3 scripts/run_system_one.sh "$logs"
 
-for code in "$logs"/*.code; do
-	log=${code%.code}.log
-	set -- $(tap_counts "$log" "$(cat "$code")")
-	if [ "$2" != 0 ]; then
-		echo "---- $(basename "$log")"
-		grep -v '^ok ' "$log" | tail -n 200 | sed 's/^/    /'
-	fi
-	passed=$((passed + $1))
-	failed=$((failed + $2))
-	skipped=$((skipped + $3))
-done
+add_tap_logs "$logs"
 finish

@@ -138,20 +138,6 @@ int pins_find(const char *path, const char *hostport, bool *found, struct eth_ad
 	return rc;
 }
 
-/* The new name is on the disk, too. */
-static void sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-	free(dir);
-}
-
 static int replace(const char *path, const struct buf *text, struct err *err)
 {
 	char *tmp = xasprintf("%s.new", path);
@@ -166,7 +152,7 @@ static int replace(const char *path, const struct buf *text, struct err *err)
 		err_set(err, ERR_IO, "%s", strerror(errno));
 		unlink(tmp);
 	} else {
-		sync_folder(path);
+		fd_sync_folder(path);
 	}
 	if (fd >= 0)
 		close(fd);
