@@ -132,6 +132,14 @@ abstract contract BondingBase is Manager, IBondingTypes {
         return word >> 32;
     }
 
+    function _takeFinding(address finder, bytes32 salt, bytes32 action) internal returns (bool) {
+        bytes32 commitment = keccak256(abi.encode(finder, salt, action));
+        uint256 made = findings[commitment];
+        if (made == 0 || made >= block.number) return false;
+        delete findings[commitment];
+        return true;
+    }
+
     function _eligibleStake(address who, uint256 round, uint256 blockNumber, uint256 maxPrice)
         internal
         view
