@@ -66,6 +66,20 @@ static size_t own_offset(void)
 	return (sizeof(struct cli_config) + a - 1) / a * a;
 }
 
+/* Our own tables: a flag that a command and the frame both have would be set in one of them. */
+static bool has_twins(const struct opt *table, size_t n)
+{
+	size_t i, k;
+
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < i; k++) {
+			if (strcmp(table[i].name, table[k].name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 size_t cli_flags_table(struct opt **table, const struct cli_command *cmd)
 {
 	size_t n = n_cli_common_opts + cmd->n_opts, i;
@@ -76,6 +90,7 @@ size_t cli_flags_table(struct opt **table, const struct cli_command *cmd)
 		(*table)[i].field += own_offset();
 	}
 	memcpy(*table + cmd->n_opts, cli_common_opts, sizeof(cli_common_opts));
+	assert(!has_twins(*table, n));
 	return n;
 }
 

@@ -35,13 +35,23 @@ int cli_open_store(struct cli *c, struct err *err);
 void cli_disconnect(struct cli *c);
 /* Runs the loop until *done. */
 void cli_run_until(struct cli *c, const bool *done);
+void cli_replies_fini(struct rpc_reply *r, size_t n);
 /* Did the call revert (else: did the endpoint not do it)? */
 bool cli_is_revert(const struct rpc_reply *r);
 /* What a refused call says, in words. */
 int cli_refused(const struct rpc_reply *r, const char *what, struct err *err);
+
+/* ---- cli_read.c ---- */
 /* "{"from":...,"to":...,"data":...}" of a call or transaction; from NULL: nobody. */
 struct cli_plan_tx;
 void cli_add_call(struct buf *b, const struct eth_addr *from, const struct cli_plan_tx *tx);
+
+/* ---- cli_plan.c ---- */
+/* -maxGasPrice and the least tip. */
+int cli_fee_policy(struct fee_policy *p, const struct cli *c, struct err *err);
+/* Simulates, and tells what happens and what it costs.  Exit code; also 3 when the account has not
+ * enough. */
+int cli_tell_plan(struct cli *c, struct cli_plan *plan, struct err *err);
 
 /* ---- cli_send.c ---- */
 struct cli_wait_result {
@@ -54,8 +64,6 @@ int cli_wait_tx(struct cli *c, uint64_t id, struct cli_wait_result *r, struct er
 /* "Send?", unless --yes.  Exit code. */
 int cli_ask_to_send(struct cli *c, struct err *err);
 json_t *cli_json_tx(const struct tx_info *tx);
-/* -maxGasPrice and the least tip. */
-int cli_fee_policy(struct fee_policy *p, const struct cli *c, struct err *err);
 
 /* ---- cli_words.c, for its test ---- */
 const char *cli_sentence_name(size_t i);	/* NULL: no more */

@@ -130,6 +130,8 @@ const char *cli_nearest(const char *word)
 
 /* ---- help ---- */
 
+#define USAGE_WIDTH 38		/* also in cmd/main.c */
+
 struct printing {
 	FILE *to;
 	const char *group;	/* only this one */
@@ -146,7 +148,10 @@ static bool print_line(const struct cli_command *cmd, void *arg)
 	if (p->first_word && !has_first_word(cmd, (void *)p->first_word))
 		return false;
 	usage = xasprintf("%s %s", cmd->name, cmd->args);
-	fprintf(p->to, "  %-38s%s%s\n", usage, strlen(usage) < 38 ? "" : "  ", cmd->help);
+	if (strlen(usage) < USAGE_WIDTH)
+		fprintf(p->to, "  %-*s%s\n", USAGE_WIDTH, usage, cmd->help);
+	else
+		fprintf(p->to, "  %s\n  %-*s%s\n", usage, USAGE_WIDTH, "", cmd->help);
 	free(usage);
 	return false;
 }

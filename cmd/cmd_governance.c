@@ -400,7 +400,7 @@ static int read_rules(struct cli *c, struct rules *k, struct draft *d, const str
 			CLI_DECODE(livepeer_governor_hash_proposal, &id, reads, 6, err) < 0 ||
 			!u256_to_u64(&k->delay, &delay.value) || !u256_to_u64(&k->period, &period.value) ||
 			!u256_to_u64(&k->quorum_percent, &quorum.value)))
-		rc = 1;
+		rc = cli_strange(err);
 	cli_reads_fini(&reads);
 	if (rc != 0)
 		return rc;
@@ -505,7 +505,7 @@ static int tell_proposal(struct cli *c, const struct u256 *id, struct err *err)
 	/* Later blocks are there than when the command began. */
 	rc = cli_rpc(c, &call, 1, &reply, err);
 	if (rc == 0 && (!reply.result || rpc_header(&c->head, reply.result, err) < 0))
-		rc = 1;
+		rc = cli_strange(err);
 	rpc_reply_fini(&reply);
 	u256_fmt_hex(text, id);
 	if (rc == 0)
@@ -541,7 +541,7 @@ static int send_proposal(struct cli *c, const struct draft *d, const struct list
 	rc = cli_send(c, &plan, &receipt, err);
 	if (rc == 0) {
 		log = receipt_event(&receipt, c, CONTRACT_LIVEPEER_GOVERNOR, livepeer_governor_proposal_created_topic(), 0);
-		rc = log && livepeer_governor_proposal_created_event_read(&e, log, err) == 0 ? 0 : 1;
+		rc = log && livepeer_governor_proposal_created_event_read(&e, log, err) == 0 ? 0 : cli_strange(err);
 	}
 	if (rc == 0) {
 		made = e.proposal_id;
@@ -666,8 +666,7 @@ static int may_vote(const struct cli *c, const struct proposal *p, const struct 
 	if (p->voted)
 		return cli_no(err, "you have voted on it already: a vote cannot be changed");
 	if (p->state != PROPOSAL_ACTIVE)
-		return cli_no(err, "it is %s, not voted on now: %.120s", proposal_state_name(p->state),
-			      proposal_words(words, p, c, r));
+		return cli_no(err, "it is not voted on now: %.150s", proposal_words(words, p, c, r));
 	return 0;
 }
 
@@ -701,7 +700,7 @@ static int tell_vote(struct cli *c, const struct eth_receipt *receipt, struct er
 	char text[100];
 
 	if (!log || livepeer_governor_vote_cast_event_read(&e, log, err) < 0)
-		return 1;
+		return cli_strange(err);
 	id = e.proposal_id;
 	cli_field(c, "vote", json_string(e.support < 3 ? choices[e.support] : "?"), "your vote", "%s, %s",
 		  e.support < 3 ? choices[e.support] : "?", cli_fmt_amount(text, &e.weight, UNIT_LPT));
@@ -773,8 +772,7 @@ static int may_queue(const struct cli *c, const struct proposal *p, const struct
 		return 0;
 	if (p->state == PROPOSAL_QUEUED || p->state == PROPOSAL_EXECUTED)
 		return cli_no(err, "it is in the queue already: %.150s", proposal_words(words, p, c, r));
-	return cli_no(err, "it is %s, and only what was adopted can be queued: %.120s", proposal_state_name(p->state),
-		      proposal_words(words, p, c, r));
+	return cli_no(err, "only what was adopted can be queued: %.150s", proposal_words(words, p, c, r));
 }
 
 static int may_execute(const struct cli *c, const struct proposal *p, const struct round_now *r, struct err *err)
@@ -785,10 +783,7 @@ static int may_execute(const struct cli *c, const struct proposal *p, const stru
 		return 0;
 	if (p->state == PROPOSAL_SUCCEEDED)
 		return cli_no(err, "it is adopted, but must wait in the queue first: lpnode queue %.12s", p->id);
-	if (p->state == PROPOSAL_QUEUED || p->state == PROPOSAL_EXECUTED)
-		return cli_no(err, "it cannot be executed now: %.150s", proposal_words(words, p, c, r));
-	return cli_no(err, "it is %s, it cannot be executed: %.120s", proposal_state_name(p->state),
-		      proposal_words(words, p, c, r));
+	return cli_no(err, "it cannot be executed now: %.150s", proposal_words(words, p, c, r));
 }
 
 /* The parameters that its calls are about, as they are now. */

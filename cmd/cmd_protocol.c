@@ -342,7 +342,7 @@ static int tell_new_round(struct cli *c, const struct eth_receipt *receipt, stru
 	int rc;
 
 	if (!log || rounds_manager_new_round_event_read(&e, log, err) < 0 || !u256_to_u64(&round, &e.round))
-		return 1;
+		return cli_strange(err);
 	rc = round_read(c, &r, err);
 	if (rc == 0)
 		rc = read_money(c, &m, round, err);
@@ -463,7 +463,7 @@ static int tell_sealed(struct cli *c, const struct eth_receipt *receipt, struct 
 		return 0;
 	}
 	if (rounds_manager_sealed_event_read(&e, log, err) < 0 || !u256_to_u64(&number, &e.block_number))
-		return 1;
+		return cli_strange(err);
 	hex_fmt(hex, e.block_hash.b, 32);
 	cli_field(c, "block", json_integer((json_int_t)number), "sealed", "block %llu", (ull)number);
 	cli_field(c, "hash", cli_json_hash(&e.block_hash), "hash", "0x%s", hex);

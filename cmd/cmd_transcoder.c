@@ -552,7 +552,7 @@ static int resign(struct cli *c, char **args, size_t n_args, void *opts, struct 
 		log = receipt_event(&receipt, c, CONTRACT_BONDING_MANAGER, bonding_manager_transcoder_resigned_topic(), 0);
 		if (!log || bonding_manager_transcoder_resigned_event_read(&e, log, err) < 0 ||
 		    !u256_to_u64(&from, &e.from_round))
-			rc = 1;
+			rc = cli_strange(err);
 		else
 			cli_field(c, "resignedFrom", json_integer((json_int_t)from), "resigned", "from round %llu on",
 				  (ull)from);
@@ -778,7 +778,7 @@ static int availability(struct cli *c, char **args, size_t n_args, void *opts, s
 		log = receipt_event(&receipt, c, CONTRACT_BONDING_MANAGER, bonding_manager_transcoder_availability_topic(), 0);
 		if (!log || bonding_manager_transcoder_availability_event_read(&e, log, err) < 0 ||
 		    !u256_to_u64(&from, &e.from_block)) {
-			rc = 1;
+			rc = cli_strange(err);
 		} else {
 			cli_field(c, "available", json_boolean(e.available), "available", "%s, from block %llu on",
 				  e.available ? "on" : "off", (ull)from);
@@ -841,7 +841,7 @@ static int tell_reward(struct cli *c, const struct eth_receipt *receipt, const s
 	int rc;
 
 	if (!log || bonding_manager_reward_event_read(&e, log, err) < 0)
-		return 1;
+		return cli_strange(err);
 	cli_field(c, "round", json_integer((json_int_t)before->r.round), NULL, " ");
 	cli_field(c, "reward", cli_json_amount(&e.amount), "reward", "%s%s", cli_fmt_amount(text, &e.amount, UNIT_LPT),
 		  u256_is_zero(&e.amount) ? ": less work than CompetitivenessTolerance asks" : "");

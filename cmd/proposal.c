@@ -238,10 +238,10 @@ char *proposal_words(char to[300], const struct proposal *p, const struct cli *c
 
 	switch (p->state) {
 	case PROPOSAL_PENDING:
-		snprintf(to, 300, "voting begins in %s", round_when(when, r, p->snapshot + 1));
+		snprintf(to, 300, "pending: voting begins in %s", round_when(when, r, p->snapshot + 1));
 		break;
 	case PROPOSAL_ACTIVE:
-		snprintf(to, 300, "votes are cast until round %llu ends; it is decided in %s", (ull)p->deadline,
+		snprintf(to, 300, "voting goes on until round %llu ends; it is decided in %s", (ull)p->deadline,
 			 round_when(when, r, p->deadline + 1));
 		break;
 	case PROPOSAL_CANCELED:
@@ -348,7 +348,7 @@ void proposal_show(struct cli *c, const struct proposal *p, const struct round_n
 	cli_say(c, "  %-10s %s", "says", line);
 	cli_say(c, "  %-10s %s", "by", addr);
 	proposal_say_calls(c, p);
-	cli_say(c, "  %-10s %s: %s", "state", proposal_state_name(p->state), proposal_words(words, p, c, r));
+	cli_say(c, "  %-10s %s", "state", proposal_words(words, p, c, r));
 	say_votes(c, p);
 	if (c->has_account && p->voted)
 		cli_say(c, "  %-10s your votes are cast", "");

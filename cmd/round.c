@@ -33,6 +33,13 @@ int cli_wrong(struct err *err, const char *fmt, ...)
 	return 2;
 }
 
+int cli_strange(struct err *err)
+{
+	if (!err->msg[0])
+		err_set(err, ERR_INVALID, "the endpoint's answer does not say what the contracts tell");
+	return 1;
+}
+
 /* ---- reading ---- */
 
 enum { READ_STATE, READ_START, READ_LENGTH, READ_LOCK, READ_BLOCK, READ_LAST, READ_PAUSED };

@@ -32,6 +32,8 @@ char *round_when(char to[120], const struct round_now *r, uint64_t round);
 int cli_no(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The command line is wrong: exit code 2. */
 int cli_wrong(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What the chain answered cannot be: fills err, unless something more exact is there, returns 1. */
+int cli_strange(struct err *err);
 /* Exit code 3 when the system is paused or the round is not initialised. */
 int round_must_be_open(const struct round_now *r, struct err *err);
 /* The i-th log of that contract with that topic; NULL. */

@@ -56,7 +56,8 @@ bool rpc_equal(const json_t *a, const json_t *b);
 int rpc_u64(uint64_t *v, const json_t *j, const char *field, struct err *err);	/* "0x1f" */
 int rpc_u256(struct u256 *v, const json_t *j, const char *field, struct err *err);
 int rpc_hash(struct hash32 *h, const json_t *j, const char *field, struct err *err);
-int rpc_addr(struct eth_addr *a, const json_t *j, const char *field, struct err *err);	/* any case */
+/* In any case: its checksum is not looked at. */
+int rpc_addr(struct eth_addr *a, const json_t *j, const char *field, struct err *err);
 /* bytes malloc'ed, at most max (ERR_LIMIT); "0x" is none: NULL and 0 */
 int rpc_bytes(uint8_t **bytes, size_t *n, const json_t *j, size_t max, const char *field,
 	      struct err *err);

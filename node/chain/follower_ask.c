@@ -79,10 +79,12 @@ static void fail(struct follower *f, struct err *err, const char *what)
 	follower_fail(f, err);
 }
 
-/* An answer came that cannot be used: next time another endpoint is asked. */
+/* An answer came that cannot be used: next time another endpoint is asked.  (Not when it was
+ * too much: less is.) */
 static void refuse(struct follower *f, struct err *err, const char *what)
 {
-	rpc_blame(f->o.rpc, err->msg);
+	if (err->code != ERR_LIMIT)
+		rpc_blame(f->o.rpc, err->msg);
 	fail(f, err, what);
 }
 
@@ -107,9 +109,10 @@ static int batch_over(struct follower *f, const struct err *err, const char *wha
 	return -1;
 }
 
+/* ERR_LIMIT: there is no common way to say that something is too much. */
 static int check_reply(const struct rpc_reply *r, struct err *err)
 {
-	return r->result ? 0 : err_set(err, ERR_INVALID, "refused: %.150s", r->message);
+	return r->result ? 0 : err_set(err, ERR_LIMIT, "refused: %.150s", r->message);
 }
 
 static int read_header(struct eth_header *h, const struct rpc_reply *r, struct err *err)
@@ -143,6 +146,7 @@ static bool read_bloom(struct bloom *b, const struct rpc_reply *r)
 static void on_head(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
 {
 	struct follower *f = arg;
+	const struct follow_bounds bounds = { f->o.start_block, f->batch_size.now, f->range.now };
 	struct err e;
 
 	if (batch_over(f, err, "the head") < 0)
@@ -152,7 +156,7 @@ static void on_head(void *arg, struct rpc_reply *replies, size_t n, const struct
 		return;
 	}
 	f->has_above = false;
-	follow_on_head(&f->plan, &f->kept, &f->bounds, &f->head);
+	follow_on_head(&f->plan, &f->kept, &bounds, &f->head);
 	act(f);
 }
 
@@ -245,7 +249,7 @@ static int read_receipts(struct follower *f, struct follower_block *b, const jso
 static void on_receipts(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
 {
 	struct follower *f = arg;
-	struct follower_block *b = &f->blocks[f->next_unsure];
+	struct follower_block *b = &f->blocks[f->next_check];
 	struct err e;
 
 	if (batch_over(f, err, "the receipts of a block") < 0)
@@ -268,13 +272,13 @@ static void ask_receipts(struct follower *f)
 	struct asking a = { .n = 0 };
 	char hash[67];
 
-	while (f->next_unsure < f->n_blocks && !f->blocks[f->next_unsure].is_unsure)
-		f->next_unsure++;
-	if (f->next_unsure == f->n_blocks) {
+	while (f->next_check < f->n_blocks && !f->blocks[f->next_check].is_unsure)
+		f->next_check++;
+	if (f->next_check == f->n_blocks) {
 		follower_commit_plan(f);
 		return;
 	}
-	hash_text(hash, &f->blocks[f->next_unsure].h.hash);
+	hash_text(hash, &f->blocks[f->next_check].h.hash);
 	add_call(&a, "eth_getBlockReceipts", xasprintf("[\"%s\"]", hash));
 	send_batch(f, &a, RPC_ANY, ASK_DEADLINE_MS, on_receipts);
 }
@@ -315,7 +319,7 @@ static void ask_logs(struct follower *f)
 	struct asking a = { .n = 0 };
 	char hash[67], where[100];
 
-	f->next_unsure = 0;
+	f->next_check = 0;
 	if (!f->o.n_addresses) {	/* an empty list would mean: of any address */
 		follower_commit_plan(f);
 		return;
@@ -368,7 +372,7 @@ void follower_ask_blocks(struct follower *f)
 	send_batch(f, &a, RPC_ANY, ASK_DEADLINE_MS, on_blocks);
 }
 
-/* ---- ranges: the newest kept, the last, and all logs between ---- */
+/* ---- ranges: the newest kept, the last, and all logs between; then the blocks of these ---- */
 static int read_range(struct follower *f, const struct rpc_reply *replies, size_t n, struct err *err)
 {
 	struct follower_block *b = f->blocks;
@@ -388,6 +392,69 @@ static int read_range(struct follower *f, const struct rpc_reply *replies, size_
 	return follow_check_range(f->plan.first, &b->h, f->o.addresses, f->o.n_addresses, b->logs.l, b->logs.n, err);
 }
 
+/* The logs of the block that l[0] is of. */
+static size_t n_of_block(const struct eth_log *l, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && l[i].block == l->block)
+		i++;
+	return i;
+}
+
+static int check_range_block(struct follower *f, const struct rpc_reply *r, const struct eth_log *l, size_t n,
+			     struct err *err)
+{
+	struct eth_header h;
+	struct bloom b;
+
+	if (read_header(&h, r, err) < 0)
+		return -1;
+	if (h.number != l->block || !kept_hash_equal(&h.hash, &l->block_hash))
+		return err_set(err, ERR_INVALID, "a log of another block %llu", (unsigned long long)l->block);
+	if (read_bloom(&b, r) && bloom_judge(&b, f->o.addresses, f->o.n_addresses, l, n) == BLOOM_LIE)
+		return err_set(err, ERR_INVALID, "logs that block %llu does not have", (unsigned long long)l->block);
+	return 0;
+}
+
+static void ask_range_blocks(struct follower *f);
+
+static void on_range_blocks(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
+{
+	struct follower *f = arg;
+	const struct eth_logs *logs = &f->blocks[0].logs;
+	struct err e;
+
+	if (batch_over(f, err, "the blocks of logs") < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const struct eth_log *l = &logs->l[f->next_check];
+		size_t n_logs = n_of_block(l, logs->n - f->next_check);
+
+		if (check_range_block(f, &replies[i], l, n_logs, &e) < 0) {
+			refuse(f, &e, "the blocks of logs");
+			return;
+		}
+		f->next_check += n_logs;
+	}
+	ask_range_blocks(f);
+}
+
+/* Of each block with logs the header, for rows keep their block's hash; the last one's is known. */
+static void ask_range_blocks(struct follower *f)
+{
+	const struct eth_logs *logs = &f->blocks[0].logs;
+	struct asking a = { .n = 0 };
+
+	for (size_t i = f->next_check; i < logs->n && a.n < CALLS_MAX && logs->l[i].block < f->plan.last;
+	     i += n_of_block(&logs->l[i], logs->n - i))
+		add_header(&a, logs->l[i].block);
+	if (a.n)
+		send_batch(f, &a, RPC_ANY, ASK_DEADLINE_MS, on_range_blocks);
+	else
+		follower_commit_plan(f);
+}
+
 static void on_range(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
 {
 	struct follower *f = arg;
@@ -399,11 +466,12 @@ static void on_range(void *arg, struct rpc_reply *replies, size_t n, const struc
 	f->blocks = xcalloc(1, sizeof(*f->blocks));
 	f->n_blocks = 1;
 	if (read_range(f, replies, n, &e) < 0) {
-		fail(f, &e, "a range of logs");
+		refuse(f, &e, "a range of logs");
 		return;
 	}
+	f->next_check = 0;
 	if (f->plan.what == FOLLOW_RANGE) {
-		follower_commit_plan(f);
+		ask_range_blocks(f);
 	} else {
 		follower_drop_blocks(f);
 		act(f);
@@ -438,7 +506,7 @@ static void on_seek(void *arg, struct rpc_reply *replies, size_t n, const struct
 		refuse(f, &e, "headers of another branch");
 		return;
 	}
-	follow_on_seek(&f->plan, &f->kept, f->bounds.start_block, h, n, f->has_above ? &f->above : NULL);
+	follow_on_seek(&f->plan, &f->kept, f->o.start_block, h, n, f->has_above ? &f->above : NULL);
 	f->has_above = true;
 	f->above = h[0];
 	act(f);

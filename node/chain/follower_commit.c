@@ -4,7 +4,6 @@
  * changes (opts, table).  It first looks whether the store is where the loop believes: when
  * another process moved it, nothing is written and what is there is taken over.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +17,7 @@ struct commit {
 	struct follower *f;
 	enum follow_what what;		/* BLOCKS, RANGE, UNDO, RESET; CAUGHT_UP: only load */
 	struct kept kept;		/* as it is; after the commit as it became */
-	uint64_t first, last;		/* RANGE, UNDO */
+	uint64_t first;			/* RANGE, UNDO */
 	struct follower_block *blocks;	/* owned */
 	size_t n_blocks;
 	bool is_elsewhere;		/* somebody else wrote: kept is what is there */
@@ -295,7 +294,6 @@ void follower_commit_plan(struct follower *f)
 	struct commit *c = commit_new(f, f->plan.what);
 
 	c->first = f->plan.first;
-	c->last = f->plan.last;
 	c->blocks = f->blocks;
 	c->n_blocks = f->n_blocks;
 	f->blocks = NULL;

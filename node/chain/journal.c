@@ -159,6 +159,7 @@ struct hot *journal_hot(struct journal *j, uint64_t id)
 	hot = xcalloc(1, sizeof(*hot));
 	hot->id = id;
 	hot->send_wait_ms = RESEND_MS;
+	hot->lost_wait_ms = LOST_MS;
 	list_add_tail(&j->hots, &hot->node);
 	return hot;
 }
@@ -374,18 +375,32 @@ static void start_round(struct journal *j)
 
 enum { ASK_BLOCK, ASK_COUNT, ASK_TIP, ASK_PRICE, N_ASK };
 
-/* Which entries' receipts are asked for: those that wait first, settling ones if there is
- * room in the batch. */
+/* Calls about an entry: its receipts, and whether what was sent is still known. */
+static size_t n_calls(const struct tx_info *tx)
+{
+	return tx->n_attempts + (tx->state == TX_SENT);
+}
+
+static size_t add_calls_about(const struct tx_info *tx, struct rpc_call *calls, size_t n)
+{
+	for (size_t k = 0; k < tx->n_attempts; k++)
+		calls[n++] = (struct rpc_call){ "eth_getTransactionReceipt",
+						journal_params_hash(&tx->attempts[k].hash) };
+	if (tx->state == TX_SENT)
+		calls[n++] = (struct rpc_call){ "eth_getTransactionByHash",
+						journal_params_hash(&tx->attempts[tx->n_attempts - 1].hash) };
+	return n;
+}
+
+/* Which entries are asked for: those that wait first, settling ones if there is room in the
+ * batch. */
 static size_t add_receipts(struct journal *j, struct rpc_call *calls, size_t n, bool final)
 {
 	for (size_t i = 0; i < j->load.n; i++) {
 		const struct tx_info *tx = &j->load.e[i].row.tx;
 
-		if (tx_state_is_final(tx->state) != final || n + tx->n_attempts > RPC_BATCH_MAX)
-			continue;
-		for (size_t k = 0; k < tx->n_attempts; k++)
-			calls[n++] = (struct rpc_call){ "eth_getTransactionReceipt",
-							journal_params_hash(&tx->attempts[k].hash) };
+		if (tx_state_is_final(tx->state) == final && n + n_calls(tx) <= RPC_BATCH_MAX)
+			n = add_calls_about(tx, calls, n);
 	}
 	return n;
 }
@@ -459,16 +474,23 @@ static void read_receipt(struct facts *f, const struct hash32 *hash, const struc
 	f->receipt = got;
 }
 
+static bool is_null(const struct rpc_reply *r)
+{
+	return json_is_null(r->result);
+}
+
 /* In the order of add_receipts. */
 static size_t read_receipts(struct journal *j, const struct rpc_reply *r, size_t n, bool final)
 {
 	for (size_t i = 0; i < j->load.n; i++) {
 		const struct tx_info *tx = &j->load.e[i].row.tx;
 
-		if (tx_state_is_final(tx->state) != final || n + tx->n_attempts > RPC_BATCH_MAX)
+		if (tx_state_is_final(tx->state) != final || n + n_calls(tx) > RPC_BATCH_MAX)
 			continue;
 		for (size_t k = 0; k < tx->n_attempts; k++)
 			read_receipt(&j->facts[i], &tx->attempts[k].hash, &r[n++]);
+		if (tx->state == TX_SENT)
+			j->facts[i].lost = is_null(&r[n++]);
 	}
 	return n;
 }
@@ -522,9 +544,9 @@ static void next_step(struct journal *j)
 	while (j->i < j->load.n) {
 		const struct journal_entry *e = journal_entry_now(j);
 		const struct facts *f = &j->facts[j->i];
+		struct row_told told = { was_asked(j, j->i), f->has ? &f->receipt : NULL, f->lost };
 		enum journal_step step = journal_step(&e->row, &journal_hot(j, e->row.tx.id)->h, &j->chain,
-						      was_asked(j, j->i), f->has ? &f->receipt : NULL, &rules,
-						      clock_mono_ms());
+						      &told, &rules, clock_mono_ms());
 
 		if (step != STEP_WAIT) {
 			journal_step_begin(j, step);
@@ -736,10 +758,19 @@ int journal_submit(struct journal *j, const struct intent *i, journal_cb *cb, vo
 	return 0;
 }
 
+/* One of this account.  A short read on the loop: what a person asks is answered at once. */
+static int get_own(struct journal *j, uint64_t id, struct tx_info *tx, struct err *err)
+{
+	if (journal_get(j->o.store, id, tx, err) < 0)
+		return -1;
+	return eth_addr_equal(&tx->from, &j->o.account) ? 0 :
+	       err_set(err, ERR_NOT_FOUND, "transaction %" PRIu64 " is of another account", id);
+}
+
 int journal_watch(struct journal *j, uint64_t id, journal_cb *cb, void *arg, struct err *err)
 {
 	struct tx_info *tx = xcalloc(1, sizeof(*tx));
-	int rc = journal_get(j->o.store, id, tx, err);
+	int rc = get_own(j, id, tx, err);
 
 	free(tx);
 	if (rc < 0)
@@ -767,11 +798,10 @@ static int check_wish(struct journal *j, const struct tx_info *tx, bool cancel, 
 	return fee_bump(&next, &tx->attempts[tx->n_attempts - 1].offer, &j->o.fees, &nothing, err);
 }
 
-/* A short read on the loop: what a person asked for is answered at once. */
 static int wish(struct journal *j, uint64_t id, bool cancel, struct err *err)
 {
 	struct tx_info *tx = xcalloc(1, sizeof(*tx));
-	int rc = journal_get(j->o.store, id, tx, err);
+	int rc = get_own(j, id, tx, err);
 	struct hot *hot;
 
 	if (rc == 0)

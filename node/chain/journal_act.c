@@ -194,11 +194,18 @@ void journal_sign(struct journal *j, const struct fee_offer *o, uint64_t gas, ui
 
 /* ---- sending ---- */
 
+static int64_t doubled(int64_t ms, int64_t max)
+{
+	return 2 * ms < max ? 2 * ms : max;
+}
+
 static void sent_well(struct journal *j, struct hot *hot)
 {
 	hot->h.outbid = false;
 	hot->h.send_ms = in_ms(hot->send_wait_ms);
-	hot->send_wait_ms = 2 * hot->send_wait_ms < RESEND_MAX_MS ? 2 * hot->send_wait_ms : RESEND_MAX_MS;
+	hot->h.lost_ms = in_ms(hot->lost_wait_ms);
+	hot->send_wait_ms = doubled(hot->send_wait_ms, RESEND_MAX_MS);
+	hot->lost_wait_ms = doubled(hot->lost_wait_ms, LOST_MAX_MS);
 	journal_crash_point(j, "accepted");
 	if (journal_entry_now(j)->row.tx.state == TX_SIGNED)
 		journal_commit(j, TX_SENT, "");
@@ -207,13 +214,13 @@ static void sent_well(struct journal *j, struct hot *hot)
 }
 
 /* It stays as it is; why is told, and the bytes are sent again. */
-static void sent_ill(struct journal *j, struct hot *hot, int64_t ms, const char *message)
+static void sent_ill(struct journal *j, struct hot *hot, const char *message)
 {
 	const struct tx_info *tx = &journal_entry_now(j)->row.tx;
 	char why[200];
 
 	snprintf(why, sizeof(why), "the node says: %.180s", message);
-	hot->h.send_ms = in_ms(ms);
+	hot->h.send_ms = hot->h.lost_ms = in_ms(ILL_MS);
 	if (strcmp(tx->why, why) == 0)
 		journal_step_end(j, false);
 	else
@@ -229,7 +236,7 @@ static void on_sent(void *arg, struct rpc_reply *r, size_t n, const struct err *
 	j->batch = NULL;
 	if (err) {
 		journal_complain(j, "send", err->msg);
-		hot->h.send_ms = in_ms(SOON_MS);
+		hot->h.send_ms = hot->h.lost_ms = in_ms(SOON_MS);
 		journal_step_end(j, false);
 		return;
 	}
@@ -238,22 +245,18 @@ static void on_sent(void *arg, struct rpc_reply *r, size_t n, const struct err *
 		sent_well(j, hot);
 		return;
 	case SEND_NONCE_USED:		/* by whom is told by receipts */
-		hot->h.send_ms = in_ms(2 * SOON_MS);
+		hot->h.send_ms = hot->h.lost_ms = in_ms(2 * SOON_MS);
 		journal_step_end(j, false);
 		return;
 	case SEND_OUTBID:
 	case SEND_CHEAP:
 		hot->h.outbid = true;
-		sent_ill(j, hot, WAIT_MS, r->message);
+		sent_ill(j, hot, r->message);
 		return;
 	case SEND_POOR:
-		sent_ill(j, hot, POOR_MS, r->message);
-		return;
 	case SEND_BAD:
-		sent_ill(j, hot, RESEND_MS, r->message);
-		return;
 	case SEND_UNCLEAR:
-		sent_ill(j, hot, 2 * SOON_MS, r->result ? "it gave another hash" : r->message);
+		sent_ill(j, hot, r->result ? "it gave another hash" : r->message);
 		return;
 	}
 }
@@ -321,7 +324,8 @@ static void unmined(struct journal *j)
 
 	log_warn(&j->log, "a transaction's block is gone, it is sent again: id=%" PRIu64 " what=\"%s\" block=%" PRIu64,
 		 tx->id, tx->what, tx->block);
-	hot->h.send_ms = hot->h.ask_ms = hot->h.n_missing = 0;
+	hot->h.send_ms = hot->h.lost_ms = hot->h.ask_ms = hot->h.n_missing = 0;
+	hot->lost_wait_ms = LOST_MS;
 	hot->h.bump_ms = in_ms((int64_t)j->o.patience_ms);
 	hot->send_wait_ms = RESEND_MS;
 	journal_commit_mined(j, TX_SENT, &none, "");

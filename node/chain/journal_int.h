@@ -13,10 +13,13 @@
  */
 #define ASK_DEADLINE_MS 10000
 #define SOON_MS 1000			/* after an endpoint failed */
-#define WAIT_MS 5000			/* until fees may have fallen */
+#define WAIT_MS 5000			/* after a replacement or a signing could not be */
 #define POOR_MS 15000			/* until somebody may have paid money in */
 #define RESEND_MS 30000
 #define RESEND_MAX_MS (16 * 60000)
+#define LOST_MS 1000			/* until what a node forgot is sent again; doubles too */
+#define LOST_MAX_MS 4000
+#define ILL_MS 3000			/* until what a node would not take is sent again */
 #define UNCLEAR_MAX 20			/* simulations in a row that only failed at the node */
 
 struct hot {
@@ -24,6 +27,7 @@ struct hot {
 	uint64_t id;
 	struct row_hot h;
 	int64_t send_wait_ms;		/* behind the next sending that was accepted */
+	int64_t lost_wait_ms;		/* the same, when the node forgets it again */
 	int64_t foreign_since_ms;	/* others' transactions were seen waiting; 0: none */
 	unsigned n_unclear;
 	bool who_noted;			/* one round's grace before STEP_WHO */
@@ -33,7 +37,7 @@ struct hot {
 /* What the chain said of one entry in this round. */
 struct facts {
 	unsigned n_answered;		/* attempts whose receipt was told, or told not to be */
-	bool has;
+	bool has, lost;
 	struct eth_receipt receipt;	/* when has */
 };
 

@@ -189,10 +189,6 @@ static void price_it(struct journal *j, const struct journal_row *row, const str
 	struct err err = { 0 };
 	struct u256 balance;
 
-	if (fee_first(&j->sign.offer, &j->o.fees, &j->chain.market, &err) < 0) {
-		journal_put_off(j, WAIT_MS, err.msg);
-		return;
-	}
 	if (!r[SIM_BALANCE].result || rpc_u256(&balance, r[SIM_BALANCE].result, "balance", &err) < 0) {
 		journal_put_off(j, SOON_MS, "the node does not tell the balance");
 		return;
@@ -234,7 +230,7 @@ static void on_simulated(void *arg, struct rpc_reply *r, size_t n, const struct 
 	price_it(j, row, r);
 }
 
-void journal_prepare(struct journal *j)
+static void simulate(struct journal *j)
 {
 	const struct journal_row *row = &journal_entry_now(j)->row;
 	struct rpc_call calls[N_SIM] = {
@@ -247,6 +243,17 @@ void journal_prepare(struct journal *j)
 	if (!row->gas)
 		calls[n++] = (struct rpc_call){ "eth_estimateGas", journal_params_call(j, row, 0, NULL) };
 	journal_ask(j, RPC_ANY, calls, n, on_simulated);
+}
+
+/* What the round knows comes first: while the network is too dear nothing is asked. */
+void journal_prepare(struct journal *j)
+{
+	struct err err = { 0 };
+
+	if (fee_first(&j->sign.offer, &j->o.fees, &j->chain.market, &err) < 0)
+		journal_put_off(j, SOON_MS, err.msg);
+	else
+		simulate(j);
 }
 
 /* ---- at depth ---- */

@@ -34,59 +34,59 @@ static bool wants_replacing(const struct journal_row *row, const struct row_hot 
 
 /* Signed or sent.  Once the nonce is used nothing of it is sent any more. */
 static enum journal_step underway(const struct journal_row *row, const struct row_hot *hot,
-				  const struct chain_now *chain, bool asked, const struct eth_receipt *receipt,
+				  const struct chain_now *chain, const struct row_told *told,
 				  const struct step_rules *rules, int64_t now_ms)
 {
 	bool wish = (hot->want_cancel || hot->want_dearer) && row->tx.n_attempts < JOURNAL_ATTEMPTS_MAX;
 
-	if (receipt)
+	if (told->receipt)
 		return STEP_MINED;
 	if (chain->count > row->tx.nonce)
-		return asked && now_ms >= hot->ask_ms ? STEP_WHO : STEP_WAIT;
+		return told->asked && now_ms >= hot->ask_ms ? STEP_WHO : STEP_WAIT;
 	if (!rules->can_sign)
 		return STEP_WAIT;
 	/* What is journalled is sent before it is replaced. */
 	if ((row->tx.state == TX_SENT || now_ms < hot->send_ms) && now_ms >= hot->try_ms &&
 	    (wish || wants_replacing(row, hot, chain, now_ms)))
 		return STEP_REPLACE;
-	return now_ms >= hot->send_ms ? STEP_SEND : STEP_WAIT;
+	return now_ms >= hot->send_ms || (told->lost && now_ms >= hot->lost_ms) ? STEP_SEND : STEP_WAIT;
 }
 
 /* An endpoint that is behind the block cannot know its receipts. */
-static bool is_missing(const struct journal_row *row, const struct chain_now *chain, bool asked,
-		       const struct eth_receipt *receipt)
+static bool is_missing(const struct journal_row *row, const struct chain_now *chain,
+		       const struct row_told *told)
 {
-	return asked && !receipt && chain->head >= row->tx.block;
+	return told->asked && !told->receipt && chain->head >= row->tx.block;
 }
 
 static enum journal_step mined(const struct journal_row *row, const struct row_hot *hot,
-			       const struct chain_now *chain, bool asked, const struct eth_receipt *receipt,
+			       const struct chain_now *chain, const struct row_told *told,
 			       const struct step_rules *rules, int64_t now_ms)
 {
-	if (receipt && journal_receipt_is_news(&row->tx, receipt))
+	if (told->receipt && journal_receipt_is_news(&row->tx, told->receipt))
 		return STEP_MINED;
-	if (is_missing(row, chain, asked, receipt))
+	if (is_missing(row, chain, told))
 		return STEP_UNMINED;
-	if (receipt && is_deep(row->tx.block, rules->depth, chain->head) && now_ms >= hot->ask_ms)
+	if (told->receipt && is_deep(row->tx.block, rules->depth, chain->head) && now_ms >= hot->ask_ms)
 		return STEP_CONFIRM;
 	return STEP_WAIT;
 }
 
 static enum journal_step final(const struct journal_row *row, const struct row_hot *hot,
-			       const struct chain_now *chain, bool asked, const struct eth_receipt *receipt,
+			       const struct chain_now *chain, const struct row_told *told,
 			       const struct step_rules *rules)
 {
 	uint64_t depth = rules->depth > JOURNAL_SETTLED_DEPTH ? rules->depth : JOURNAL_SETTLED_DEPTH;
 
-	if (receipt && journal_receipt_is_news(&row->tx, receipt))
+	if (told->receipt && journal_receipt_is_news(&row->tx, told->receipt))
 		return STEP_MINED;
-	if (is_missing(row, chain, asked, receipt))
+	if (is_missing(row, chain, told))
 		return hot->n_missing >= JOURNAL_MISSING_MAX ? STEP_UNMINED : STEP_WAIT;
-	return receipt && is_deep(row->tx.block, depth, chain->head) ? STEP_SETTLE : STEP_WAIT;
+	return told->receipt && is_deep(row->tx.block, depth, chain->head) ? STEP_SETTLE : STEP_WAIT;
 }
 
 enum journal_step journal_step(const struct journal_row *row, const struct row_hot *hot,
-			       const struct chain_now *chain, bool asked, const struct eth_receipt *receipt,
+			       const struct chain_now *chain, const struct row_told *told,
 			       const struct step_rules *rules, int64_t now_ms)
 {
 	if (row->tx.state == TX_PLANNED && hot->want_cancel)
@@ -98,13 +98,13 @@ enum journal_step journal_step(const struct journal_row *row, const struct row_h
 		return planned(row, hot, chain, rules, now_ms);
 	case TX_SIGNED:
 	case TX_SENT:
-		return underway(row, hot, chain, asked, receipt, rules, now_ms);
+		return underway(row, hot, chain, told, rules, now_ms);
 	case TX_MINED:
-		return mined(row, hot, chain, asked, receipt, rules, now_ms);
+		return mined(row, hot, chain, told, rules, now_ms);
 	case TX_DONE:
 	case TX_FAILED:
 	case TX_CANCELLED:
-		return final(row, hot, chain, asked, receipt, rules);
+		return final(row, hot, chain, told, rules);
 	case TX_REFUSED:
 	case TX_DISPLACED:
 		return STEP_SETTLE;

@@ -42,7 +42,8 @@ struct chain_now {
  * Times are of clock_mono_ms; 0 is at once. */
 struct row_hot {
 	int64_t try_ms;		/* planned: not prepared before */
-	int64_t send_ms;	/* not sent before */
+	int64_t send_ms;	/* not sent again before */
+	int64_t lost_ms;	/* the same when the node does not know it any more */
 	int64_t bump_ms;	/* not replaced before */
 	int64_t ask_ms;		/* no STEP_CONFIRM, no STEP_WHO before */
 	unsigned n_missing;	/* answers in a row without the receipt of a final one */
@@ -55,10 +56,15 @@ struct step_rules {
 	uint64_t depth;
 };
 
-/* asked: the chain was asked for the receipts of all attempts; receipt: one that it told, or
- * NULL. */
+/* What the chain said of the row. */
+struct row_told {
+	bool asked;			/* it answered for the receipts of all attempts */
+	const struct eth_receipt *receipt;	/* one that there is, or NULL */
+	bool lost;			/* the newest is not known there */
+};
+
 enum journal_step journal_step(const struct journal_row *row, const struct row_hot *hot,
-			       const struct chain_now *chain, bool asked, const struct eth_receipt *receipt,
+			       const struct chain_now *chain, const struct row_told *told,
 			       const struct step_rules *rules, int64_t now_ms);
 
 /* Is the receipt another one than the row notes? */

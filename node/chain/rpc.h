@@ -25,7 +25,7 @@ struct rpc_batch;
 
 struct rpc_opts {
 	const char *urls;	/* comma-separated http(s) URLs, copied */
-	uint64_t try_ms;	/* one try at one endpoint; 0: 5000 */
+	uint64_t try_ms;	/* one try at one endpoint; 0: 4000 */
 	uint64_t chain_id;	/* it must be this; 0: what the first endpoint that answers says */
 };
 

@@ -47,7 +47,9 @@ void rpc_health_answered(struct rpc_health *h, int64_t now_ms, int64_t started_m
 	int64_t took = now_ms - started_ms;
 
 	score(h, now_ms, false);
-	h->latency_ms = h->latency_ms ? (unsigned)((3 * (int64_t)h->latency_ms + took) / 4) : (unsigned)took;
+	if (h->latency_ms)
+		took = (3 * (int64_t)h->latency_ms + took) / 4;
+	h->latency_ms = (unsigned)took;
 	if (started_ms >= h->failed_ms)		/* else it says nothing of now */
 		h->failures = 0;
 }

@@ -183,7 +183,8 @@ static int read_check(struct rpc_endpoint *ep, const void *body, size_t len, str
 	return rc;
 }
 
-static void on_checked(void *arg, int status, const uint8_t *body, size_t len, const struct err *from);
+static void on_checked(void *arg, int status, const uint8_t *body, size_t len,
+		       const struct err *from);
 
 static int ask(struct rpc_endpoint *ep, struct err *err)
 {
@@ -201,7 +202,8 @@ static int ask(struct rpc_endpoint *ep, struct err *err)
 	return ep->check ? 0 : -1;
 }
 
-static void on_checked(void *arg, int status, const uint8_t *body, size_t len, const struct err *from)
+static void on_checked(void *arg, int status, const uint8_t *body, size_t len,
+		       const struct err *from)
 {
 	struct rpc_endpoint *ep = arg;
 	uint64_t retry_after = http_client_retry_after(ep->rpc->http);

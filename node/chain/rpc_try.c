@@ -83,7 +83,8 @@ static size_t body_max(const struct rpc_call *calls, size_t n)
 	return max;
 }
 
-static void on_answer(void *arg, int status, const uint8_t *body, size_t len, const struct err *from);
+static void on_answer(void *arg, int status, const uint8_t *body, size_t len,
+		      const struct err *from);
 
 /* The next calls of the batch, as many as the endpoint takes at once. */
 static void ask(struct rpc_try *t)
@@ -201,9 +202,11 @@ static void took(struct rpc_try *t, struct rpc_reply *replies)
  * once, from now on.  One object in place of an array is a refusal of the whole. */
 static bool asks_less(struct rpc_try *t, const struct err *why, const void *body, size_t len)
 {
-	bool refused = why->code == ERR_LIMIT || (why->code == ERR_INVALID && len && *(const char *)body == '{');
+	bool is_object = len && *(const char *)body == '{';
 
-	if (t->n_asked == 1 || !refused)
+	if (t->n_asked == 1)
+		return false;
+	if (why->code != ERR_LIMIT && !(why->code == ERR_INVALID && is_object))
 		return false;
 	t->ep->batch_max = t->n_asked / 2;
 	t->ep->batch_max_ms = rpc_now_ms();
@@ -266,7 +269,8 @@ static void read_here(struct rpc_try *t, const void *body, size_t len)
 		failed(t, 0, &err);
 }
 
-static void on_answer(void *arg, int status, const uint8_t *body, size_t len, const struct err *from)
+static void on_answer(void *arg, int status, const uint8_t *body, size_t len,
+		      const struct err *from)
 {
 	struct rpc_try *t = arg;
 	struct err err = { 0 };

@@ -414,6 +414,19 @@ test('what is mistyped is told with what was meant, and ends with 2', async (t) 
 	assert.match((await run(program, ['--help'])).stdout, /Accounts and signatures:\n {2}account new[^]*Transactions:/);
 });
 
+test('every command of the page tells its usage', async () => {
+	const page = (await run(program, ['-helpCommands'])).stdout;
+	const rows = [...page.matchAll(/^\| `lpnode ([a-z-]+(?: [a-z][a-z-]*)?)/gm)].map((m) => m[1]);
+
+	assert.ok(rows.length > 10, page);
+	for (const name of rows) {
+		const { stdout, stderr } = await run(program, [...name.split(' '), '--help']);
+
+		assert.match(stdout, new RegExp(`usage: lpnode ${name}`));
+		assert.equal(stderr, '');
+	}
+});
+
 test('with --json an error is an object too, and the code is the same', async (t) => {
 	const home = new Home(t);
 	const end = await home.any(['sign', 'x', '--json'], { passwordFile: '/nonexistent' });

@@ -179,6 +179,23 @@ test('a transcoder registers with stake of its own in one plan', async (t) => {
 	await lpt_everywhere(net);
 });
 
+test('who is bonded elsewhere moves to itself, and is told what that locks', async (t) => {
+	const net = await start(t);
+
+	await register(net, 1, '500');
+	await (await net.contract('LivepeerToken', 3).approve(net.contracts.BondingManager, 100n * LPT)).wait();
+	await (await net.contract('BondingManager', 3).bond(100n * LPT, net.accounts[1].address)).wait();
+	await refuses(net, 3, ['transcoder', 'register', ...RATES, '--yes'], 3, /must be bonded to itself/);
+	const { stdout } = await register(net, 3, '50');
+
+	assert.match(stdout, new RegExp(`Your 100 LPT at ${net.accounts[1].address} leave it too`));
+	assert.match(stdout, /400 blocks, until when its misdeeds can slash them/);
+	assert.deepEqual([(await info(net, 3)).stake, (await info(net, 1)).stake], [50n * LPT, 500n * LPT]);
+	const lock = await bonding(net).getLock(net.accounts[3].address, 0);
+
+	assert.deepEqual([lock.amount, lock.destination], [100n * LPT, net.accounts[3].address]);
+});
+
 test('rates that are worse wait a round, and no rate moves in the lock', async (t) => {
 	const net = await start(t);
 	const rounds = net.contract('RoundsManager');
@@ -317,7 +334,7 @@ test('a parameter is changed by propose, vote, queue, execute', async (t) => {
 		'Verifier.setPeriods(10, 25, 10): verdictPeriod 10 blocks, appealPeriod 25 blocks, juryPeriod 10 blocks']);
 	assert.equal(BigInt(p.snapshotRound), await governor.proposalSnapshot(p.id));
 	await refuses(net, 1, ['propose', 'roundLength=60', 'UnbondingPeriod=5', 'appealPeriod=25', ...why], 3, /proposed already, and is pending/);
-	await refuses(net, 1, ['vote', p.id, 'for', '--yes'], 3, /pending, not voted on now: voting begins in round 6/);
+	await refuses(net, 1, ['vote', p.id, 'for', '--yes'], 3, /not voted on now: pending: voting begins in round 6/);
 	await refuses(net, 1, ['queue', p.id, '--yes'], 3, /only what was adopted/);
 
 	await net.nextRound(2);
@@ -413,6 +430,6 @@ test('what is not adopted says why, and a vote cannot change what is not the Tre
 	assert.ok(!stdout.includes('\u001b'), 'nobody colours our terminal');
 	assert.match((await net.lp(null, 'proposals', quiet.id)).stdout, /not adopted: fewer votes than the quorum/);
 	assert.match((await net.lp(null, 'proposals', unloved.id)).stdout, /not adopted/);
-	await refuses(net, 1, ['queue', quiet.id, '--yes'], 3, /it is defeated, and only what was adopted can be queued/);
-	await refuses(net, 1, ['execute', unloved.id, '--yes'], 3, /it is defeated, it cannot be executed/);
+	await refuses(net, 1, ['queue', quiet.id, '--yes'], 3, /only what was adopted can be queued: not adopted: fewer votes than the quorum/);
+	await refuses(net, 1, ['execute', unloved.id, '--yes'], 3, /it cannot be executed now: not adopted/);
 });

@@ -13,6 +13,7 @@
  *	crash=STEP[:N]			SIGKILL to itself at the N-th time of the step (1)
  *	crash_at=N			at the N-th step of any kind
  *	list=1				print all and end
+ *	linger=MS			goes on for so long after all is final
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -41,7 +42,8 @@ static struct {
 	struct sig_key *key;
 	struct rpc_opts rpc_opts;
 	struct journal_opts o;
-	uint64_t ceiling, tip, crash_n, crash_at, n_steps, n_crash;
+	uint64_t ceiling, tip, crash_n, crash_at, n_steps, n_crash, linger;
+	uv_timer_t timer;
 	char crash[40];
 	bool look, list;
 	unsigned n_open;
@@ -88,7 +90,8 @@ static void set_option(const char *arg)
 	else if (!number(arg, "depth", &app.o.depth) && !number(arg, "poll", &app.o.poll_ms) &&
 		 !number(arg, "patience", &app.o.patience_ms) && !number(arg, "try_ms", &app.rpc_opts.try_ms) &&
 		 !number(arg, "ceiling", &app.ceiling) && !number(arg, "tip", &app.tip) &&
-		 !number(arg, "crash_at", &app.crash_at) && !number(arg, "chain", &app.o.chain_id)) {
+		 !number(arg, "crash_at", &app.crash_at) && !number(arg, "chain", &app.o.chain_id) &&
+		 !number(arg, "linger", &app.linger)) {
 		fprintf(stderr, "what is %s?\n", arg);
 		exit(2);
 	}
@@ -156,10 +159,16 @@ static void on_journal_closed(void *arg)
 	rpc_free(app.rpc, on_rpc_closed, NULL);
 }
 
+static void on_lingered(uv_timer_t *timer)
+{
+	uv_close((uv_handle_t *)timer, NULL);
+	journal_free(app.journal, on_journal_closed, NULL);
+}
+
 static void close_when_done(void)
 {
 	if (app.n_open == 0)
-		journal_free(app.journal, on_journal_closed, NULL);
+		uv_timer_start(&app.timer, on_lingered, app.linger, 0);
 }
 
 static void on_tx(void *arg, const struct tx_info *tx, const struct eth_receipt *receipt)
@@ -310,6 +319,7 @@ int main(int argc, char **argv)
 	log_setup(LOG_DEBUG, false);
 	app.key = read_key(argv[3]);
 	uv_loop_init(&app.loop);
+	uv_timer_init(&app.loop, &app.timer);
 	open_all(argv[1], argv[2]);
 	take_up();
 	if (!app.list)

@@ -17,7 +17,7 @@
 #include "base/mem.h"
 
 #define UNUSED __attribute__((unused))
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 enum lie {
 	LIE_NONE,

@@ -602,6 +602,26 @@ static void logs_of_another_branch_are_refused(void **state)
 	assert_rows(0);
 }
 
+static void a_range_s_logs_are_of_the_blocks_that_there_are(void **state)
+{
+	endpoint.moves_logs = endpoint.is_good_when_blamed = true;
+	grow_to(400, 1);
+	follow(0, 1);
+	run_until(is_at(400));
+	assert_int_equal(endpoint.n_blamed, 1);
+	assert_rows(0);
+}
+
+static void invented_logs_in_a_range_are_refused(void **state)
+{
+	endpoint.invents_logs = endpoint.is_good_when_blamed = true;
+	grow_to(400, 1);
+	follow(0, 1);
+	run_until(is_at(400));
+	assert_int_equal(endpoint.n_blamed, 1);
+	assert_rows(0);
+}
+
 static void whose_answers_do_not_hold_is_not_asked_again(void **state)
 {
 	endpoint.moves_logs = endpoint.is_good_when_blamed = true;
@@ -753,6 +773,8 @@ int main(void)
 		case_of(an_endpoint_without_receipts_is_believed),
 		case_of(invented_logs_are_refused),
 		case_of(logs_of_another_branch_are_refused),
+		case_of(a_range_s_logs_are_of_the_blocks_that_there_are),
+		case_of(invented_logs_in_a_range_are_refused),
 		case_of(whose_answers_do_not_hold_is_not_asked_again),
 		case_of(headers_that_are_not_there_are_waited_for),
 		case_of(silence_is_told_and_ends),

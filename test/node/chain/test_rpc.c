@@ -196,7 +196,8 @@ static void start_many(struct many *m, bool has_other)
 	start(&m->e, 1);
 	for (i = 0; i < N_LIES; i++) {
 		char *urls;
-		struct rpc_opts o = { .try_ms = 400 };
+		/* Only silence is waited for: the huge lies of others keep the loop busy. */
+		struct rpc_opts o = { .try_ms = i == LIE_SILENT ? 1000 : 30000 };
 
 		fake_start(&m->f[i], &m->e.loop, "");
 		m->f[i].retry_after_s = 1;
@@ -217,7 +218,7 @@ static void ask_many(struct many *m, size_t n)
 
 	for (i = 0; i < N_LIES; i++) {
 		m->e.r = m->r[i];
-		send_way(&m->e, RPC_ANY, n, 15000, &m->res[i]);
+		send_way(&m->e, RPC_ANY, n, PATIENCE_MS, &m->res[i]);
 	}
 	for (i = 0; i < N_LIES; i++)
 		wait_for(&m->e, &m->res[i]);
@@ -500,6 +501,40 @@ static void a_batch_that_is_too_large_is_halved(void **state)
 	ask(&e, RPC_ANY, 12, &res);
 	assert_true(res.ok);
 	assert_int_equal(e.f[0].n_requests - n, 2);	/* it is remembered */
+	stop(&e);
+}
+
+static void on_done_blame(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
+{
+	struct env *e = arg;
+
+	assert_non_null(replies);
+	rpc_blame(e->r, "its block does not fit");
+	e->closed = true;
+}
+
+static void whom_the_caller_blames_is_not_the_next_one_asked(void **state)
+{
+	struct rpc_call call = { "eth_call", "[]" };
+	struct rpc_endpoint_info info[RPC_ENDPOINTS_MAX];
+	struct result res;
+	struct env e;
+
+	start(&e, 2);
+	rpc_send(e.r, RPC_ANY, &call, 1, 10000, on_done_blame, &e);
+	while (!e.closed)
+		uv_run(&e.loop, UV_RUN_ONCE);
+	e.closed = false;
+	rpc_endpoints(e.r, info);
+	assert_false(info[0].usable);
+	assert_string_equal(info[0].why_not, "its block does not fit");
+	ask(&e, RPC_ANY, 1, &res);
+	assert_true(res.ok);
+	assert_int_equal(e.f[0].n_calls, 1);
+	assert_int_equal(e.f[1].n_calls, 1);
+	rpc_blame(e.r, "outside of a callback it is nobody's");
+	rpc_endpoints(e.r, info);
+	assert_int_equal(info[1].failures, 0);
 	stop(&e);
 }
 
@@ -894,6 +929,38 @@ static void a_password_is_sent_and_never_shown(void **state)
 	stop(&e);
 }
 
+/* An answer that only its caller can see through. */
+static void on_done_blame(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
+{
+	struct env *e = arg;
+
+	rpc_blame(e->r, "its blocks do not join");
+	e->f[0].n_lies++;	/* so that the test sees that it came */
+}
+
+static void who_is_blamed_is_not_asked_next(void **state)
+{
+	const struct rpc_call call = { "eth_call", "[{},\"latest\"]" };
+	struct rpc_endpoint_info info[RPC_ENDPOINTS_MAX];
+	struct result res;
+	struct env e;
+
+	start(&e, 2);
+	rpc_send(e.r, RPC_ANY, &call, 1, 5000, on_done_blame, &e);
+	while (e.f[0].n_lies < 1)
+		uv_run(&e.loop, UV_RUN_ONCE);
+	rpc_blame(e.r, "nobody's answer");	/* nothing */
+	assert_int_equal(rpc_endpoints(e.r, info), 2);
+	assert_int_equal(info[0].failures + info[1].failures, 1);
+	assert_string_equal(info[info[1].failures].why_not, "its blocks do not join");
+	send_way(&e, RPC_ANY, 1, 5000, &res);
+	wait_for(&e, &res);
+	assert_true(res.ok);
+	assert_int_equal(e.f[0].n_calls, 1);
+	assert_int_equal(e.f[1].n_calls, 1);
+	stop(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -912,6 +979,7 @@ int main(void)
 		cmocka_unit_test(the_quick_one_is_preferred),
 		cmocka_unit_test(who_is_behind_is_asked_only_when_no_other_answers),
 		cmocka_unit_test(a_batch_that_is_too_large_is_halved),
+		cmocka_unit_test(whom_the_caller_blames_is_not_the_next_one_asked),
 		cmocka_unit_test(a_transaction_goes_to_each_endpoint),
 		cmocka_unit_test(one_that_accepts_is_enough),
 		cmocka_unit_test(when_none_accepts_a_refusal_is_told),
@@ -931,6 +999,7 @@ int main(void)
 		cmocka_unit_test(large_answers_are_read_elsewhere),
 		cmocka_unit_test(bad_urls_are_named_without_their_secrets),
 		cmocka_unit_test(a_password_is_sent_and_never_shown),
+		cmocka_unit_test(who_is_blamed_is_not_asked_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
