@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { concat, keccak256, solidityPacked, toUtf8Bytes } from 'ethers';
+import { split } from '../contracts/lib/jobs.mjs';
 import { make_receipt, multiproof, receipt_tree, sign } from '../contracts/lib/eip712.mjs';
 import { parallel, test } from './lib/harness.mjs';
 import { BROADCASTER, ETH, FINDER, GWEI, JobsNet, LPT, PRICE, STRANGER, STREAM, TRANSCODERS } from './lib/jobs.mjs';
@@ -325,13 +326,14 @@ test('a claim whose challenge nobody sealed goes back to the escrow', async (t) 
 async function verifyFirst(w, by, made, wanted, openings) {
 	const event = (await w.jobs.queryFilter(w.jobs.filters.NewJob))[0].args;
 	const details = { streamIdHash: keccak256(toUtf8Bytes(STREAM)), optionsHash: keccak256(event.options), maxSegmentMs: 4000,
-		plantCommitment: `0x${'00'.repeat(32)}` };
+		plantCommitment: `0x${'00'.repeat(32)}`, broadcaster: addr(w, BROADCASTER), segmentFee: 40n * PRICE };
 	const tree = receipt_tree(made.receipts.map((r) => make_receipt(w.jobs, w.wallets[BROADCASTER], w.wallets[by],
 		{ ...r, jobId: 1, streamId: STREAM })));
 	const { proof, flagBits, flagCount } = multiproof(tree, wanted.map((s) => s - 100));
 	const bytes = concat(openings.map((o) => solidityPacked(['uint16', 'uint128', 'bytes32', 'bytes32', 'bytes'],
 		[o.k, o.answers, o.workHash, o.salt, o.signature])));
-	const segments = wanted.map((s) => made.receipts[s - 100]);
+	const segments = wanted.map((s) => made.receipts[s - 100]).map((r) => ({ ...r, broadcasterSig: split(r.broadcasterSig),
+		transcoderSig: split(r.transcoderSig) }));
 
 	await (await w.jobs.connect(w.net.signer(by)).verifyWithVerdicts({ jobId: 1, transcoder: addr(w, by), claimId: 0 }, segments,
 		{ details, ranges: packed(100, made.receipts.length), root: tree.root, proof, flagBits, flagCount }, bytes)).wait();
