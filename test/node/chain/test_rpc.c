@@ -954,6 +954,38 @@ static void a_password_is_sent_and_never_shown(void **state)
 	stop(&e);
 }
 
+/* An answer that only its caller can see through. */
+static void on_done_blame(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
+{
+	struct env *e = arg;
+
+	rpc_blame(e->r, "its blocks do not join");
+	e->f[0].n_lies++;	/* so that the test sees that it came */
+}
+
+static void who_is_blamed_is_not_asked_next(void **state)
+{
+	const struct rpc_call call = { "eth_call", "[{},\"latest\"]" };
+	struct rpc_endpoint_info info[RPC_ENDPOINTS_MAX];
+	struct result res;
+	struct env e;
+
+	start(&e, 2);
+	rpc_send(e.r, RPC_ANY, &call, 1, 5000, on_done_blame, &e);
+	while (e.f[0].n_lies < 1)
+		uv_run(&e.loop, UV_RUN_ONCE);
+	rpc_blame(e.r, "nobody's answer");	/* nothing */
+	assert_int_equal(rpc_endpoints(e.r, info), 2);
+	assert_int_equal(info[0].failures + info[1].failures, 1);
+	assert_string_equal(info[info[1].failures].why_not, "its blocks do not join");
+	send_way(&e, RPC_ANY, 1, 5000, &res);
+	wait_for(&e, &res);
+	assert_true(res.ok);
+	assert_int_equal(e.f[0].n_calls, 1);
+	assert_int_equal(e.f[1].n_calls, 1);
+	stop(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -994,6 +1026,7 @@ int main(void)
 		cmocka_unit_test(large_answers_are_read_elsewhere),
 		cmocka_unit_test(bad_urls_are_named_without_their_secrets),
 		cmocka_unit_test(a_password_is_sent_and_never_shown),
+		cmocka_unit_test(who_is_blamed_is_not_asked_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
