@@ -111,7 +111,7 @@ struct cli {
 #define CLI_ANSWER_MS 30000	/* for one batch, whatever endpoints are tried */
 
 /* ---- reading contracts: one batch, one round trip ---- */
-#define CLI_READS_MAX 512
+#define CLI_READS_MAX 16384
 struct cli_read {
 	struct eth_addr to;
 	struct buf data;		/* selector and arguments: a binding's _call fills it */
@@ -121,9 +121,10 @@ struct cli_read {
 };
 struct cli_reads {
 	struct cli_read *r;
-	size_t n;
+	size_t n, room;
 };
-/* Adds a call to a contract and returns its data buffer; results stand in the order of adding:
+/* Adds a call to a contract and returns its data buffer, good until the next is added; results
+ * stand in the order of adding:
  *	bonding_manager_get_delegator_call(cli_read(&reads, c, CONTRACT_BONDING_MANAGER), &addr);
  */
 struct buf *cli_read(struct cli_reads *r, const struct cli *c, enum chain_contract to);

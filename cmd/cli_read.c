@@ -49,11 +49,13 @@ struct buf *cli_read_at(struct cli_reads *r, const struct eth_addr *to)
 {
 	struct cli_read *one;
 
-	if (!r->r)
-		r->r = xcalloc(CLI_READS_MAX, sizeof(*r->r));
 	assert(r->n < CLI_READS_MAX);
+	if (r->n == r->room) {
+		r->room = r->room ? 2 * r->room : 64;
+		r->r = xrealloc(r->r, r->room * sizeof(*r->r));
+	}
 	one = &r->r[r->n++];
-	one->to = *to;
+	*one = (struct cli_read){ .to = *to };
 	buf_init(&one->data, DATA_MAX);
 	return &one->data;
 }
@@ -92,22 +94,21 @@ static int take_result(struct cli_read *r, struct rpc_reply *reply, bool may_rev
 /* Reads first..first + n of r: they are one batch. */
 static int read_batch(struct cli *c, struct cli_read *r, size_t n, bool may_revert, struct err *err)
 {
-	struct rpc_call calls[RPC_BATCH_MAX] = { 0 };
-	struct rpc_reply replies[RPC_BATCH_MAX];
-	char *params[RPC_BATCH_MAX];
+	struct rpc_reply *replies = xcalloc(n, sizeof(*replies));
+	struct rpc_call *calls = xcalloc(n, sizeof(*calls));
 	size_t i;
 	int rc;
 
-	for (i = 0; i < n; i++) {
-		params[i] = call_params(c, &r[i]);
-		calls[i] = (struct rpc_call){ "eth_call", params[i] };
-	}
+	for (i = 0; i < n; i++)
+		calls[i] = (struct rpc_call){ "eth_call", call_params(c, &r[i]) };
 	rc = cli_rpc(c, calls, n, replies, err);
 	for (i = 0; i < n && rc == 0; i++)
 		rc = take_result(&r[i], &replies[i], may_revert, err);
 	cli_replies_fini(replies, n);
 	for (i = 0; i < n; i++)
-		free(params[i]);
+		free((char *)calls[i].params);
+	free(calls);
+	free(replies);
 	return rc;
 }
 

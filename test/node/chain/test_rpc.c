@@ -99,7 +99,7 @@ static void on_done(void *arg, struct rpc_reply *replies, size_t n, const struct
 static struct rpc_batch *send_way(struct env *e, enum rpc_way way, size_t n, uint64_t deadline_ms,
 				  struct result *res)
 {
-	static const struct rpc_call calls[RPC_BATCH_MAX] = {
+	static const struct rpc_call calls[3] = {
 		{ "eth_call", "[{},\"latest\"]" }, { "eth_gasPrice", "[]" }, { "eth_getCode", "[\"0x1\",\"latest\"]" },
 	};
 	struct rpc_call many[RPC_BATCH_MAX];
@@ -521,6 +521,11 @@ static void a_batch_that_is_too_large_is_halved(void **state)
 	unsigned n;
 
 	start(&e, 1);
+	ask(&e, RPC_ANY, RPC_BATCH_MAX, &res);
+	assert_true(res.ok);
+	assert_int_equal(res.n, RPC_BATCH_MAX);
+	assert_int_equal(e.f[0].n_requests, 2);		/* chain id, calls */
+	e.f[0].n_calls = 0;
 	e.f[0].batch_max = 10;
 	ask(&e, RPC_ANY, 99, &res);
 	assert_true(res.ok);
