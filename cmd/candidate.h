@@ -30,4 +30,13 @@ bool candidate_is_bonded_to_itself(const struct candidate *s);
 /* Would this much stake be in the pool next round? */
 bool candidate_has_place(const struct candidate *s, const struct u256 *stake);
 
+/* Exit code 3 when it is none. */
+int candidate_must_be_registered(const struct candidate *s, struct err *err);
+/* Where it stands with this much stake: in the pool, in whose place, or on the waiting list. */
+void candidate_say_place(struct cli_plan *plan, const struct candidate *s, const struct u256 *stake);
+/* Its stake as fields. */
+void candidate_show_stake(struct cli *c, const struct candidate *s);
+/* Stake and place of the account, as they are now.  Exit code. */
+int candidate_tell(struct cli *c, struct err *err);
+
 #endif

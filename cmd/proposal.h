@@ -54,5 +54,7 @@ char *proposal_next(char to[200], const struct proposal *p, const struct cli *c)
 void proposal_say_calls(struct cli *c, const struct proposal *p);
 void proposal_show(struct cli *c, const struct proposal *p, const struct round_now *r);
 json_t *proposal_json(const struct cli *c, const struct proposal *p, const struct round_now *r);
+/* Reads back what a transaction did to a proposal, and shows it.  Exit code. */
+int proposal_tell(struct cli *c, const struct u256 *id, struct err *err);
 
 #endif
