@@ -136,6 +136,22 @@ int candidate_read(struct cli *c, struct candidate *s, const struct eth_addr *wh
 	return rc;
 }
 
+static int must_be_registered(const struct candidate *s, struct err *err)
+{
+	if (s->info.registered)
+		return 0;
+	return cli_no(err, "you are no transcoder: `lpnode transcoder register -bond AMOUNT` makes you one");
+}
+
+int candidate_read_own(struct cli *c, struct candidate *s, struct err *err)
+{
+	int rc = candidate_read(c, s, &c->account, err);
+
+	if (rc == 0)
+		rc = must_be_registered(s, err);
+	return rc == 0 ? round_must_be_open(&s->r, err) : rc;
+}
+
 bool candidate_is_bonded_to_itself(const struct candidate *s)
 {
 	return eth_addr_equal(&s->delegate, &s->who) && !u256_is_zero(&s->bonded);
@@ -149,13 +165,6 @@ bool candidate_has_place(const struct candidate *s, const struct u256 *stake)
 }
 
 /* ---- in words ---- */
-
-int candidate_must_be_registered(const struct candidate *s, struct err *err)
-{
-	if (s->info.registered)
-		return 0;
-	return cli_no(err, "you are no transcoder: `lpnode transcoder register -bond AMOUNT` makes you one");
-}
 
 void candidate_say_place(struct cli_plan *plan, const struct candidate *s, const struct u256 *stake)
 {

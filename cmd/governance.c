@@ -50,22 +50,12 @@ static int list(struct cli *c, const struct list_opts *o, const struct round_now
 
 static int proposals(struct cli *c, char **args, size_t n_args, void *opts, struct err *err)
 {
-	struct proposals l;
 	struct round_now r;
-	size_t i;
-	int rc;
+	int rc = round_read(c, &r, err);
 
-	rc = round_read(c, &r, err);
-	if (rc == 0 && n_args == 0)
-		return list(c, opts, &r, err);
-	if (rc == 0)
-		rc = proposal_find(c, &l, &i, args[0], &r, err);
 	if (rc != 0)
 		return rc;
-	proposal_show(c, &l.p[i], &r);
-	json_object_set_new(c->out, "proposal", proposal_json(c, &l.p[i], &r));
-	proposals_fini(&l);
-	return 0;
+	return n_args == 0 ? list(c, opts, &r, err) : proposal_show_one(c, args[0], &r, err);
 }
 
 /* ---- vote ---- */

@@ -405,30 +405,34 @@ json_t *proposal_json(const struct cli *c, const struct proposal *p, const struc
 	return j;
 }
 
-int proposal_tell(struct cli *c, const struct u256 *id, struct err *err)
+int proposal_show_one(struct cli *c, const char *text, const struct round_now *r, struct err *err)
 {
 	struct proposals l;
-	struct round_now r;
+	size_t i;
+	int rc = proposal_find(c, &l, &i, text, r, err);
+
+	if (rc != 0)
+		return rc;
+	proposal_show(c, &l.p[i], r);
+	json_object_set_new(c->out, "proposal", proposal_json(c, &l.p[i], r));
+	proposals_fini(&l);
+	return 0;
+}
+
+int proposal_tell(struct cli *c, const struct u256 *id, struct err *err)
+{
 	struct rpc_call call = { "eth_getBlockByNumber", "[\"latest\",false]" };
 	struct rpc_reply reply;
 	char text[U256_DEC_MAX];
-	size_t i;
+	struct round_now r;
 	int rc;
 
-	/* Later blocks are there than when the command began. */
 	rc = cli_rpc(c, &call, 1, &reply, err);
 	if (rc == 0 && (!reply.result || rpc_header(&c->head, reply.result, err) < 0))
 		rc = cli_strange(err);
 	rpc_reply_fini(&reply);
-	u256_fmt_hex(text, id);
 	if (rc == 0)
 		rc = round_read(c, &r, err);
-	if (rc == 0)
-		rc = proposal_find(c, &l, &i, text, &r, err);
-	if (rc != 0)
-		return rc;
-	proposal_show(c, &l.p[i], &r);
-	json_object_set_new(c->out, "proposal", proposal_json(c, &l.p[i], &r));
-	proposals_fini(&l);
-	return 0;
+	u256_fmt_hex(text, id);
+	return rc == 0 ? proposal_show_one(c, text, &r, err) : rc;
 }

@@ -9,27 +9,31 @@
 
 #define MEAN_OF 100	/* blocks */
 
-int cli_no(struct err *err, const char *fmt, ...)
+static void set(struct err *err, enum err_code code, const char *fmt, va_list ap)
 {
 	char msg[sizeof(err->msg)];
+
+	vsnprintf(msg, sizeof(msg), fmt, ap);
+	err_set(err, code, "%s", msg);
+}
+
+int cli_no(struct err *err, const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(msg, sizeof(msg), fmt, ap);
+	set(err, ERR_DENIED, fmt, ap);
 	va_end(ap);
-	err_set(err, ERR_DENIED, "%s", msg);
 	return 3;
 }
 
 int cli_wrong(struct err *err, const char *fmt, ...)
 {
-	char msg[sizeof(err->msg)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(msg, sizeof(msg), fmt, ap);
+	set(err, ERR_INVALID, fmt, ap);
 	va_end(ap);
-	err_set(err, ERR_INVALID, "%s", msg);
 	return 2;
 }
 
@@ -189,6 +193,13 @@ int round_must_be_open(const struct round_now *r, struct err *err)
 		return cli_no(err, "round %llu is not initialised: run `lpnode initialize-round`",
 			      (unsigned long long)r->round);
 	return 0;
+}
+
+int round_read_open(struct cli *c, struct round_now *r, struct err *err)
+{
+	int rc = round_read(c, r, err);
+
+	return rc == 0 ? round_must_be_open(r, err) : rc;
 }
 
 const struct eth_log *receipt_event(const struct eth_receipt *r, const struct cli *c, enum chain_contract contract,

@@ -36,6 +36,7 @@ int cli_wrong(struct err *err, const char *fmt, ...) __attribute__((format(print
 int cli_strange(struct err *err);
 /* Exit code 3 when the system is paused or the round is not initialised. */
 int round_must_be_open(const struct round_now *r, struct err *err);
+int round_read_open(struct cli *c, struct round_now *r, struct err *err);	/* round_read, and that */
 /* The i-th log of that contract with that topic; NULL. */
 const struct eth_log *receipt_event(const struct eth_receipt *r, const struct cli *c,
 				    enum chain_contract contract, const struct hash32 *topic, size_t i);

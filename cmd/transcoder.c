@@ -41,11 +41,7 @@ static int resign(struct cli *c, char **args, size_t n_args, void *opts, struct 
 	uint64_t from;
 	int rc;
 
-	rc = candidate_read(c, &s, &c->account, err);
-	if (rc == 0)
-		rc = candidate_must_be_registered(&s, err);
-	if (rc == 0)
-		rc = round_must_be_open(&s.r, err);
+	rc = candidate_read_own(c, &s, err);
 	if (rc != 0)
 		return rc;
 	tx = cli_plan_add(&plan, c, CONTRACT_BONDING_MANAGER, "resign", "resign as a transcoder");
@@ -241,11 +237,7 @@ static int availability(struct cli *c, char **args, size_t n_args, void *opts, s
 
 	if (!on && strcmp(args[0], "off") != 0)
 		return cli_wrong(err, "availability cannot be \"%.40s\": write on or off", args[0]);
-	rc = candidate_read(c, &s, &c->account, err);
-	if (rc == 0)
-		rc = candidate_must_be_registered(&s, err);
-	if (rc == 0)
-		rc = round_must_be_open(&s.r, err);
+	rc = candidate_read_own(c, &s, err);
 	if (rc == 0 && s.info.available == on)
 		rc = cli_no(err, "availability is %s already", args[0]);
 	if (rc != 0)

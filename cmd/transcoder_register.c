@@ -289,11 +289,7 @@ static int update(struct cli *c, char **args, size_t n_args, void *opts, struct 
 		return cli_wrong(err, "say what changes: -rewardCut PERCENT, -feeShare PERCENT, -price AMOUNT");
 	rc = rates_parse(&rates, o, err);
 	if (rc == 0)
-		rc = candidate_read(c, &s, &c->account, err);
-	if (rc == 0)
-		rc = candidate_must_be_registered(&s, err);
-	if (rc == 0)
-		rc = round_must_be_open(&s.r, err);
+		rc = candidate_read_own(c, &s, err);
 	if (rc != 0)
 		return rc;
 	rates = was = rates_last_set(&s);
