@@ -154,7 +154,7 @@ test('what cannot be is told before anything is sent', async (t) => {
 
 	const job = await w.job();
 	const [first, second, last] = job.ranked;
-	const receipts = w.receipts(1, first, 100, 10);
+	const receipts = w.receipts(1, first, 100, 40);	// of so many one is challenged but once in 10^7
 	const file = w.file('r.jsonl', receipts);
 	const alter = (name, f) => w.file(name, receipts.map((r, i) => i === 3 ? f({ ...r }) : r));
 	const money = await spent();
@@ -182,10 +182,11 @@ test('what cannot be is told before anything is sent', async (t) => {
 	assert.deepEqual(await spent(), money, 'nothing was sent');
 
 	// Receipts that were not claimed do not verify; the escrow is as large as it is.
-	const made = await claim(w, job, first, 100, 10);
+	const made = await claim(w, job, first, 100, 40);
 
-	await w.refused(3, 'no receipt of sequence 109', first, 'verify', '1', '0', '--receipts', w.file('g', receipts.slice(0, 9)));
-	const others = w.receipts(1, first, 100, 10);
+	await w.refused(3, 'no receipt of sequence 139', first, 'verify', '1', '0', '--receipts', w.file('g', receipts.slice(0, 39)));
+	const others = w.receipts(1, first, 100, 40);
+
 	others[0] = w.receipts(1, first, 100, 1, 'b'.repeat(72))[0];
 	await w.refused(3, 'their tree has another root', first, 'verify', '1', '0', '--receipts', w.file('h', others));
 	await w.refused(3, 'nothing is left to claim', first, ...start(made.file));
