@@ -96,7 +96,7 @@ static int balance(struct cli *c, char **args, size_t n_args, void *opts, struct
 	cli_field(c, "deposit", cli_json_amount(&b.deposit), "deposit for jobs", "%s",
 		  cli_fmt_amount(a, &b.deposit, UNIT_ETH));
 	if (b.locks)
-		cli_say(c, "What is unbonded and not withdrawn yet: `lpnode delegator %s`", addr);
+		cli_say(c, "Stake in locks is not in this: `lpnode delegator %s`", addr);
 	return 0;
 }
 
@@ -136,7 +136,7 @@ static void tell_status(struct cli *c, const struct stake *s)
 static void tell_delegate(struct cli *c, const struct stake *s)
 {
 	const char *flaw = delegate_flaw(s);
-	char addr[43], cut[32], share[32], a[100];
+	char addr[43], cut[32], share[32], a[100], last[60];
 
 	if (eth_addr_is_zero(&s->delegate)) {
 		stake_json(c, "delegate", json_null());
@@ -157,8 +157,9 @@ static void tell_delegate(struct cli *c, const struct stake *s)
 	}
 	cli_field(c, NULL, NULL, "", "%s, %s bonded to it, slashed %llu times", s->to.active ? "active" : "not active",
 		  cli_fmt_amount(a, &s->to.stake, UNIT_LPT), (ull)s->to.slashes);
-	cli_field(c, NULL, NULL, "", "keeps %s of rewards, gives %s of fees; last reward in round %llu",
-		  cli_fmt_perc(cut, s->to.reward_cut), cli_fmt_perc(share, s->to.fee_share), (ull)s->to.last_reward_round);
+	snprintf(last, sizeof(last), "last reward in round %llu", (ull)s->to.last_reward_round);
+	cli_field(c, NULL, NULL, "", "keeps %s of rewards, gives %s of fees; %s", cli_fmt_perc(cut, s->to.reward_cut),
+		  cli_fmt_perc(share, s->to.fee_share), s->to.last_reward_round ? last : "no reward yet");
 	if (flaw)
 		cli_field(c, NULL, NULL, "", "mind: it %s", flaw);
 }

@@ -152,7 +152,7 @@ static int none_ripe(const struct stake *s, bool moves, struct err *err)
 		return cli_no(err, "no stake is on its way to another transcoder");
 	if (!first)
 		return cli_no(err, "no stake is unbonded: `lpnode unbond` does that first");
-	return cli_no(err, "nothing is ripe yet: lock %llu with %s is %s", (ull)first->id,
+	return cli_no(err, "nothing is ripe yet: lock %llu with %s will be %s", (ull)first->id,
 		      cli_fmt_amount(a, &first->amount, UNIT_LPT), lock_when(when, s, first));
 }
 
@@ -182,7 +182,7 @@ static int choose_locks(const struct stake *s, char **args, size_t n_args, const
 		return cli_no(err, "lock %llu moves to %s: `lpnode complete-move %llu` bonds it there, %s", (ull)id, addr,
 			      (ull)id, lock_when(when, s, l));
 	if (!lock_is_ripe(s, l))
-		return cli_no(err, "lock %llu is not ripe: %s%s", (ull)id, lock_when(when, s, l),
+		return cli_no(err, "lock %llu is not ripe yet: it will be %s%s", (ull)id, lock_when(when, s, l),
 			      moves ? "" : "; until then `lpnode rebond` puts it back");
 	to[(*n)++] = l;
 	return 0;
