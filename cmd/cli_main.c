@@ -23,6 +23,7 @@ static const struct cli_commands *const tables[] = {
 	&tx_commands,
 	&deploy_commands,
 	&protocol_commands,
+	&pool_commands,
 	&delegator_commands,
 	&bond_commands,
 	&lock_commands,

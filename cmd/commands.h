@@ -18,6 +18,7 @@ extern const struct cli_commands delegator_commands;	/* balance, delegator */
 extern const struct cli_commands bond_commands;		/* bond, unbond */
 extern const struct cli_commands lock_commands;		/* rebond, withdraw-stake, complete-move */
 extern const struct cli_commands earnings_commands;	/* withdraw-fees, claim-earnings */
+extern const struct cli_commands pool_commands;		/* transcoders */
 extern const struct cli_commands token_commands;	/* token ..., faucet */
 
 #endif
