@@ -75,8 +75,8 @@ static char *name_of(char to[80], const struct cli *c, const struct eth_addr *a)
 	char addr[43];
 
 	eth_addr_fmt(addr, a);
-	snprintf(to, 80, "%s%s%s", addr, k == N_CHAIN_CONTRACTS ? "" : ", the ",
-		 k == N_CHAIN_CONTRACTS ? "" : chain_contract_name(k));
+	snprintf(to, 80, "%s%s%s%s", addr, k == N_CHAIN_CONTRACTS ? "" : " (the ",
+		 k == N_CHAIN_CONTRACTS ? "" : chain_contract_name(k), k == N_CHAIN_CONTRACTS ? "" : ")");
 	return to;
 }
 

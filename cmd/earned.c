@@ -8,6 +8,8 @@
 #include "cmd/earned.h"
 #include "cmd/stake_plan.h"
 
+#define ROUNDING_WEI 1000
+
 struct sums {
 	struct u256 in, out;
 };
@@ -95,7 +97,7 @@ static int read_sums(struct cli *c, struct sums *sums, const struct eth_addr *wh
 
 void earned_tell(struct cli *c, const struct stake *s)
 {
-	struct u256 had, earned = u256_zero, lost = u256_zero;
+	struct u256 had, earned = u256_zero, lost = u256_zero, rounding = u256_of(ROUNDING_WEI);
 	struct sums sums;
 	char a[100];
 
@@ -104,9 +106,9 @@ void earned_tell(struct cli *c, const struct stake *s)
 		cli_field(c, "earned", json_null(), "earned", "not known: the endpoint gives no logs of so long ago");
 		return;
 	}
-	/* What rounding took is no loss to speak of, and yet: never more than there is. */
-	if (!u256_sub(&earned, &had, &sums.in))
-		u256_sub(&lost, &sums.in, &had);
+	/* The contracts round against who calls them, by a base unit or so: that is no loss. */
+	if (!u256_sub(&earned, &had, &sums.in) && u256_sub(&lost, &sums.in, &had) && u256_cmp(&lost, &rounding) <= 0)
+		lost = u256_zero;
 	stake_json(c, "earned", cli_json_amount(&earned));
 	stake_json(c, "lost", cli_json_amount(&lost));
 	if (!u256_is_zero(&sums.in))

@@ -161,7 +161,7 @@ const struct stake_lock *stake_lock_find(const struct stake *s, uint64_t id)
 
 bool lock_is_safe(const struct stake *s, const struct stake_lock *l)
 {
-	return s->r.block + 1 > l->slashable_until;
+	return s->r.block > l->slashable_until;
 }
 
 bool lock_is_ripe(const struct stake *s, const struct stake_lock *l)

@@ -37,7 +37,7 @@ void stake_fini(struct stake *s);
 const struct stake_lock *stake_lock_find(const struct stake *s, uint64_t id);	/* NULL: none */
 /* Nothing can slash it any more. */
 bool lock_is_safe(const struct stake *s, const struct stake_lock *l);
-/* It can be withdrawn, or its move completed, in the next block. */
+/* It can be withdrawn, or its move completed: judged at the newest block, as a simulation is. */
 bool lock_is_ripe(const struct stake *s, const struct stake_lock *l);
 /* "now", "from block 901 (in about 3 min)", when it is ripe. */
 char *lock_when(char to[160], const struct stake *s, const struct stake_lock *l);
