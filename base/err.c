@@ -24,6 +24,19 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	return -1;
 }
 
+/* s behind the n bytes of msg; how long it would be with room for all. */
+static int add_text(char msg[sizeof(((struct err *)0)->msg)], int n, const char *s)
+{
+	size_t max = sizeof(((struct err *)0)->msg) - 1, len = strlen(s), at = (size_t)n;
+	size_t fits = at >= max ? 0 : len < max - at ? len : max - at;
+
+	if (at <= max) {
+		memcpy(msg + at, s, fits);
+		msg[at + fits] = 0;
+	}
+	return n + (int)len;
+}
+
 int err_wrap(struct err *err, const char *fmt, ...)
 {
 	char inner[sizeof(err->msg)];
@@ -37,7 +50,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof(err->msg))
-		n += snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", inner);
+		n = add_text(err->msg, add_text(err->msg, n, ": "), inner);
 	mark_cut(err, n);
 	return -1;
 }

@@ -95,47 +95,6 @@ int cli_refused(const struct rpc_reply *r, const char *what, struct err *err)
 	return cli_is_revert(r) ? 3 : 1;
 }
 
-/* ---- connecting ---- */
-
-struct pinning {
-	struct chain_pin *pin;
-	struct err err;
-	bool failed, done;
-};
-
-static void on_pin(void *arg, const struct chain_pin *pin, const struct err *err)
-{
-	struct pinning *p = arg;
-
-	p->done = true;
-	p->failed = !pin;
-	if (pin)
-		*p->pin = *pin;
-	else
-		p->err = *err;
-}
-
-static int ask_pin(struct cli *c, struct err *err)
-{
-	struct pinning p = { .pin = &c->pin };
-	struct eth_addr controller;
-
-	if (!c->o.controller) {
-		err_set(err, ERR_INVALID, "give -ethController ADDRESS, or -network devnet");
-		return 2;
-	}
-	if (eth_addr_parse(&controller, c->o.controller, err) < 0) {
-		err_wrap(err, "-ethController");
-		return 2;
-	}
-	pin_ask(c->rpc, &controller, c->o.chain_id, CONNECT_MS, on_pin, &p);
-	cli_run_until(c, &p.done);
-	if (!p.failed)
-		return 0;
-	*err = p.err;
-	return code_of(err);
-}
-
 void cli_replies_fini(struct rpc_reply *r, size_t n)
 {
 	size_t i;
@@ -144,37 +103,60 @@ void cli_replies_fini(struct rpc_reply *r, size_t n)
 		rpc_reply_fini(&r[i]);
 }
 
-/* The head; for a network without Controller its genesis too. */
-static int ask_head(struct cli *c, bool genesis, struct err *err)
-{
-	static const struct rpc_call calls[] = {
-		{ "eth_getBlockByNumber", "[\"latest\",false]" },
-		{ "eth_getBlockByNumber", "[\"0x0\",false]" },
-	};
-	struct rpc_reply r[2];
-	struct eth_header first;
-	size_t n = genesis ? 2 : 1;
-	int rc = cli_rpc(c, calls, n, r, err);
+/* ---- connecting ---- */
 
-	if (rc != 0)
-		rc = code_of(err);
-	if (rc == 0 && rpc_header(&c->head, r[0].result, err) < 0)
-		rc = 1;
-	if (rc == 0 && genesis && rpc_header(&first, r[1].result, err) < 0)
-		rc = 1;
-	if (rc == 0 && genesis) {
-		c->pin.genesis = first.hash;
-		c->pin.chain_id = rpc_chain_id(c->rpc);
+struct contact {
+	struct cli *c;
+	struct err err;
+	bool failed, done;
+};
+
+static void on_pin(void *arg, const struct chain_pin *pin, const struct eth_header *head, const struct err *err)
+{
+	struct contact *k = arg;
+
+	k->done = true;
+	k->failed = !pin;
+	if (pin) {
+		k->c->pin = *pin;
+		k->c->head = *head;
+	} else {
+		k->err = *err;
 	}
-	cli_replies_fini(r, n);
-	return rc;
+}
+
+static int contact(struct cli *c, const struct eth_addr *controller, struct err *err)
+{
+	struct contact k = { .c = c };
+
+	pin_ask(c->rpc, controller, c->o.chain_id, CONNECT_MS, on_pin, &k);
+	cli_run_until(c, &k.done);
+	if (k.failed) {
+		*err = k.err;
+		return code_of(err);
+	}
+	rpc_note_head(c->rpc, c->head.number);
+	return 0;
+}
+
+static int parse_controller(struct eth_addr *a, const struct cli *c, struct err *err)
+{
+	if (!c->o.controller) {
+		err_set(err, ERR_INVALID, "give -ethController ADDRESS, or -network devnet");
+		return 2;
+	}
+	if (eth_addr_parse(a, c->o.controller, err) < 0) {
+		err_wrap(err, "-ethController");
+		return 2;
+	}
+	return 0;
 }
 
 int cli_connect(struct cli *c, struct err *err)
 {
 	struct rpc_opts opts = { .urls = c->o.eth_url, .chain_id = c->o.chain_id };
 	bool deploys = c->command->need == CLI_DEPLOY;
-	int rc;
+	struct eth_addr controller;
 
 	if (!c->o.eth_url) {
 		err_set(err, ERR_INVALID, "give -ethUrl URL of an Ethereum node, or -network devnet");
@@ -185,12 +167,9 @@ int cli_connect(struct cli *c, struct err *err)
 		err_wrap(err, "-ethUrl");
 		return 2;
 	}
-	rc = deploys ? 0 : ask_pin(c, err);
-	if (rc == 0)
-		rc = ask_head(c, deploys, err);
-	if (rc == 0)
-		rpc_note_head(c->rpc, c->head.number);
-	return rc;
+	if (!deploys && parse_controller(&controller, c, err) != 0)
+		return 2;
+	return contact(c, deploys ? NULL : &controller, err);
 }
 
 /* ---- store and journal ---- */

@@ -461,8 +461,6 @@ struct unverified {
 	struct jobs_manager_claim_ref ref;
 	const struct chain_claim *claim;
 	uint64_t sequence;
-	uint64_t *verified;	/* all that were, in order; owned */
-	size_t n_verified;
 };
 
 static void call_unverified(struct buf *data, const struct hash32 *salt, const void *arg)
@@ -471,7 +469,7 @@ static void call_unverified(struct buf *data, const struct hash32 *salt, const v
 	const struct chain_claim *k = u->claim;
 
 	jobs_manager_missed_verification_slash_call(data, &u->ref, u->sequence, k->made.ranges.p, k->made.ranges.n,
-						    &k->made.root, u->verified, u->n_verified, salt);
+						    &k->made.root, k->batches, k->n_batches, salt);
 }
 
 /* keccak256(abi.encode("missedVerification", jobId, transcoder, claimId, sequence)) */
@@ -487,20 +485,6 @@ static struct hash32 unverified_action(const struct unverified *u)
 	abi_args_u64(&a, u->ref.claim_id);
 	abi_args_u64(&a, u->sequence);
 	return hash_args(&a, NULL);
-}
-
-static void list_verified(struct unverified *u)
-{
-	const struct chain_claim *k = u->claim;
-	size_t i, s, n = 0;
-
-	for (i = 0; i < k->n_batches; i++)
-		n += k->batches[i].n;
-	u->verified = xcalloc(n + 1, sizeof(*u->verified));
-	for (i = 0; i < k->n_batches; i++) {
-		for (s = 0; s < k->batches[i].n; s++)
-			u->verified[u->n_verified++] = k->batches[i].sequences[s];
-	}
 }
 
 static int check_missed(const struct chain_claim *k, const struct round_now *r, struct err *err)
@@ -526,7 +510,6 @@ static int show_unverified(struct cli *c, struct finding *f, const struct chain_
 	char key[JOURNAL_KEY_MAX], who[43];
 	int rc;
 
-	list_verified(&u);
 	f->action = unverified_action(&u);
 	snprintf(f->what, sizeof(f->what), "segment %" PRIu64 " of claim %" PRIu64 " on job %" PRIu64 ", not verified in time",
 		 u.sequence, k->id, job->id);
@@ -538,7 +521,6 @@ static int show_unverified(struct cli *c, struct finding *f, const struct chain_
 		json_field(c, "claimId", json_integer((json_int_t)k->id));
 		json_field(c, "sequence", json_u64_text(u.sequence));
 	}
-	free(u.verified);
 	return rc;
 }
 

@@ -376,6 +376,15 @@ static int load_signatures(struct evidence *v, const struct verify_opts *o, stru
 
 /* ---- sending it ---- */
 
+static struct jobs_manager_signature signature_of(const struct sig65 *sig)
+{
+	struct jobs_manager_signature s = { .v = sig->b[64] };
+
+	memcpy(s.r.b, sig->b, 32);
+	memcpy(s.s.b, sig->b + 32, 32);
+	return s;
+}
+
 static void add_call(struct buf *data, const struct evidence *v, struct batch *b, bool verdicts)
 {
 	struct jobs_manager_claim_ref ref = claim_ref(&v->job, v->claim);
@@ -383,7 +392,8 @@ static void add_call(struct buf *data, const struct evidence *v, struct batch *b
 	struct jobs_manager_verify_segment s[CLAIM_BATCH_MAX];
 	struct merkle_multiproof m;
 	struct jobs_manager_verify_proof p = {
-		.details = { d.stream_id_hash, d.options_hash, d.max_segment_ms, d.plant_commitment },
+		.details = { d.stream_id_hash, d.options_hash, d.max_segment_ms, d.plant_commitment, d.broadcaster,
+			     d.segment_fee },
 		.ranges = v->claim->made.ranges, .root = v->claim->made.root,
 	};
 	size_t i;
@@ -391,7 +401,7 @@ static void add_call(struct buf *data, const struct evidence *v, struct batch *b
 	for (i = 0; i < b->n; i++)
 		s[i] = (struct jobs_manager_verify_segment) {
 			b->s[i].sequence, b->s[i].duration_ms, b->s[i].data_hash, b->s[i].transcoded_hash,
-			{ b->s[i].broadcaster_sig.b, 65 }, { b->s[i].transcoder_sig.b, 65 },
+			signature_of(&b->s[i].broadcaster_sig), signature_of(&b->s[i].transcoder_sig),
 		};
 	merkle_multiproof(&v->tree, b->index, b->n, &m, NULL);
 	p.proof = m.proof;
@@ -457,15 +467,12 @@ static void plan_verify(struct cli_plan *p, struct cli *c, const struct evidence
 	say_verify(p, v, o, p->n);
 }
 
-/* What the chain made of a batch: from its receipt. */
+/* What the chain made of a batch: what is judged at once passed. */
 static const char *verdict_of(const struct cli *c, const struct eth_receipt *r)
 {
-	struct jobs_manager_verdict_received_event e;
-	const struct eth_log *log = receipt_event(r, c, CONTRACT_JOBS_MANAGER, jobs_manager_verdict_received_topic(), 0);
+	const struct hash32 *topic = jobs_manager_verify_with_verdicts_topic();
 
-	if (!log || jobs_manager_verdict_received_event_read(&e, log, NULL) < 0)
-		return "awaited";
-	return u256_is_zero(&e.verdicts) ? "PASS" : "not PASS";
+	return receipt_event(r, c, CONTRACT_JOBS_MANAGER, topic, 0) ? "PASS" : "awaited";
 }
 
 static void tell_verified(struct cli *c, const struct evidence *v, const struct eth_receipt *receipts, size_t n)

@@ -258,6 +258,9 @@ int job_read(struct chain_job *job, struct cli *c, uint64_t id, struct err *err)
 	memset(job, 0, sizeof(*job));
 	job->id = id;
 	rc = read_storage(job, c, err);
+	units = u256_of(job->j.units);
+	price = u256_of(job->j.price);
+	u256_mul(&job->segment_fee, &units, &price);	/* 48 and 64 bits */
 	if (rc == 0)
 		rc = read_made(job, c, err);
 	if (rc != 0) {
@@ -265,9 +268,6 @@ int job_read(struct chain_job *job, struct cli *c, uint64_t id, struct err *err)
 		return rc;
 	}
 	job->claims_until = job->j.end_block + job->params.claim_period;
-	units = u256_of(job->j.units);
-	price = u256_of(job->j.price);
-	u256_mul(&job->segment_fee, &units, &price);	/* 48 and 64 bits */
 	return 0;
 }
 
@@ -278,6 +278,8 @@ struct job_details job_details(const struct chain_job *job)
 		.options_hash = hash_keccak256(job->made.options.p, job->made.options.n),
 		.max_segment_ms = job->options.max_segment_ms,
 		.plant_commitment = job->made.plant_commitment,
+		.broadcaster = job->j.broadcaster,
+		.segment_fee = job->segment_fee,
 	};
 }
 
@@ -396,24 +398,53 @@ static int take_new(struct chain_claims *l, const struct eth_log *log, struct er
 	return decoded(ranges_parse(&k->ranges, k->made.ranges.p, k->made.ranges.n, 0, err));
 }
 
+static void *copy(const void *p, size_t size)
+{
+	void *to = xmalloc(size + 1);
+
+	return size ? memcpy(to, p, size) : to;
+}
+
+/* signers: of a batch that was judged at once; none of one whose verdict comes later. */
+static void add_batch(struct chain_claim *k, const uint64_t *sequences, size_t n, const struct hash32 *work,
+		      const struct u256 *signers, size_t n_signers)
+{
+	struct jobs_manager_verified_batch *b;
+
+	k->batches = xrealloc(k->batches, (k->n_batches + 1) * sizeof(*k->batches));
+	b = &k->batches[k->n_batches++];
+	b->sequences = copy(sequences, n * sizeof(*sequences));
+	b->n_sequences = n;
+	b->work = *work;
+	b->signers = copy(signers, n_signers * sizeof(*signers));
+	b->n_signers = n_signers;
+}
+
 static int take_verify(struct chain_claims *l, const struct eth_log *log, struct err *err)
 {
 	struct jobs_manager_verify_event e;
-	struct verified_batch *b;
 	struct chain_claim *k;
 
 	if (jobs_manager_verify_event_read(&e, log, err) < 0)
 		return 1;
 	k = find_claim(l, &e.transcoder, &e.claim_id);
-	if (k) {
-		k->batches = xrealloc(k->batches, (k->n_batches + 1) * sizeof(*k->batches));
-		b = &k->batches[k->n_batches++];
-		b->n = e.n_sequences;
-		b->sequences = xcalloc(b->n + 1, sizeof(*b->sequences));
-		memcpy(b->sequences, e.sequences, b->n * sizeof(*b->sequences));
-		b->work = e.work;
-	}
+	if (k)
+		add_batch(k, e.sequences, e.n_sequences, &e.work, NULL, 0);
 	jobs_manager_verify_event_fini(&e);
+	return 0;
+}
+
+static int take_judged(struct chain_claims *l, const struct eth_log *log, struct err *err)
+{
+	struct jobs_manager_verify_with_verdicts_event e;
+	struct chain_claim *k;
+
+	if (jobs_manager_verify_with_verdicts_event_read(&e, log, err) < 0)
+		return 1;
+	k = find_claim(l, &e.transcoder, &e.claim_id);
+	if (k)
+		add_batch(k, e.sequences, e.n_sequences, &e.work, e.signers, e.n_signers);
+	jobs_manager_verify_with_verdicts_event_fini(&e);
 	return 0;
 }
 
@@ -445,6 +476,8 @@ static int take_log(struct chain_claims *l, const struct eth_log *log, struct er
 		return take_new(l, log, err);
 	if (is_event(log, jobs_manager_verify_topic()))
 		return take_verify(l, log, err);
+	if (is_event(log, jobs_manager_verify_with_verdicts_topic()))
+		return take_judged(l, log, err);
 	if (is_event(log, jobs_manager_claim_voided_topic()) || is_event(log, jobs_manager_distribute_fees_topic()))
 		return take_end(l, log, err);
 	return 0;
@@ -587,7 +620,7 @@ static bool was_verified(const struct chain_claim *k, uint64_t sequence)
 	size_t i, s;
 
 	for (i = 0; i < k->n_batches; i++) {
-		for (s = 0; s < k->batches[i].n; s++) {
+		for (s = 0; s < k->batches[i].n_sequences; s++) {
 			if (k->batches[i].sequences[s] == sequence)
 				return true;
 		}
@@ -610,7 +643,7 @@ enum { STATUS_NONE, STATUS_PENDING, STATUS_VOID, STATUS_PAID };	/* IJobsManager.
 
 bool claim_awaits_verdicts(const struct chain_claim *k)
 {
-	return k->k.status == STATUS_PENDING && k->k.passed < k->k.verified;
+	return k->k.status == STATUS_PENDING && k->k.open != 0;
 }
 
 /* What is sent now is in a later block, but is simulated on the newest: what must not be too late
@@ -682,8 +715,10 @@ static void claim_fini(struct chain_claim *k)
 {
 	size_t i;
 
-	for (i = 0; i < k->n_batches; i++)
+	for (i = 0; i < k->n_batches; i++) {
 		free(k->batches[i].sequences);
+		free(k->batches[i].signers);
+	}
 	free(k->batches);
 	free(k->challenged);
 	free(k->unverified);

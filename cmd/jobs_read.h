@@ -77,13 +77,6 @@ enum claim_phase {
 };
 const char *claim_phase_name(enum claim_phase p);	/* in JSON: "unverified" */
 
-/* One call of verify: what a finder must show of it. */
-struct verified_batch {
-	uint64_t *sequences;		/* owned */
-	size_t n;
-	struct hash32 work;
-};
-
 struct chain_claim {
 	uint64_t id;
 	struct eth_addr transcoder;
@@ -98,7 +91,7 @@ struct chain_claim {
 	size_t n_challenged;
 	uint64_t *unverified;		/* of those; owned */
 	size_t n_unverified;
-	struct verified_batch *batches;	/* owned */
+	struct jobs_manager_verified_batch *batches;	/* calls of verify, as a finder must show them; owned */
 	size_t n_batches;
 	uint64_t void_reason;		/* IJobsManager.VoidReason */
 	struct u256 paid;		/* to the transcoder and its delegators */

@@ -275,13 +275,18 @@ struct hash32 claim_work_hash(const struct claim_segment *s, size_t n)
 
 struct hash32 job_details_hash(const struct job_details *d)
 {
+	uint8_t word[32] = { 0 };
 	struct buf b;
 
-	buf_init(&b, 128);
+	buf_init(&b, 192);
 	buf_add(&b, d->stream_id_hash.b, 32);
 	buf_add(&b, d->options_hash.b, 32);
 	add_word_u64(&b, d->max_segment_ms);
 	buf_add(&b, d->plant_commitment.b, 32);
+	memcpy(word + 12, d->broadcaster.b, 20);
+	buf_add(&b, word, 32);
+	u256_to_be(word, &d->segment_fee);
+	buf_add(&b, word, 32);
 	return hash_of(&b);
 }
 

@@ -55,6 +55,8 @@ struct job_details {
 	struct hash32 stream_id_hash, options_hash;
 	uint32_t max_segment_ms;
 	struct hash32 plant_commitment;
+	struct eth_addr broadcaster;
+	struct u256 segment_fee;	/* wei */
 };
 struct hash32 job_details_hash(const struct job_details *d);
 /* What the chain keeps of a claim: the first 23 bytes. */

@@ -42,14 +42,15 @@ while [ $# -gt 0 ]; do
 done
 pid_file=$dir/anvil.pid
 
-# When a process was started, in ticks of its kernel; nothing if there is none.
-started() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# When a process was started, in ticks of its kernel; nothing if there is none, or only what is
+# left of one that nobody has waited for.
+started() { sed -n 's/.*) \([^Z] .*\)/\1/p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
 # pid of the Anvil that `up` has started, if it still runs: a pid alone may be another's by now.
 living() {
 	read -r pid since 2>/dev/null <"$pid_file" || return 1
 	case $pid in '' | *[!0-9]*) return 1 ;; esac
-	[ "$pid" -gt 1 ] && [ "$(started "$pid")" = "$since" ]
+	[ "$pid" -gt 1 ] && [ -n "$since" ] && [ "$(started "$pid")" = "$since" ]
 }
 
 rpc() {	# URL METHOD PARAMS
@@ -60,7 +61,7 @@ url_of() { sed -n 's/^  "rpc": "\(.*\)",$/\1/p' "$dir/devnet.json" 2>/dev/null; 
 
 # What `up` has made, and nothing else.
 forget() {
-	rm -f "$dir/devnet.json" "$pid_file" "$dir/anvil.json" "$dir/deployment.json" "$dir/password"
+	rm -f "$dir/devnet.json" "$pid_file" "$dir/anvil.json" "$dir/deployment.json" "$dir/imported" "$dir/password"
 	rm -rf "$dir/keystore" "$dir/deployer" "$dir/lpnode"
 }
 
@@ -123,10 +124,12 @@ anvil_list() {
 		"$dir/anvil.json" "$1"
 }
 
-# FOLDER: the key on standard input becomes a keystore there.
+# FOLDER: the key on standard input becomes a keystore there, {"address", "path"} a line of
+# DIR/imported.
 import() {
-	"$lpnode" account import - --light -ethKeystorePath "$1" -ethPasswordFile "$dir/password" \
-		-datadir "$dir/lpnode" >/dev/null 9>&- || die "a keystore cannot be written"
+	"$lpnode" account import - --light --json -ethKeystorePath "$1" -ethPasswordFile "$dir/password" \
+		-datadir "$dir/lpnode" 9>&- | tr -d '\n' >>"$dir/imported"
+	echo >>"$dir/imported"
 }
 
 import_all() {
@@ -155,18 +158,11 @@ tell() {
 const fs = require('fs'), path = require('path')
 const [dir, rpc, n] = process.argv.slice(2)
 const { chainId, controller, contracts, block } = JSON.parse(fs.readFileSync(path.join(dir, 'deployment.json')))
-const addresses = JSON.parse(fs.readFileSync(path.join(dir, 'anvil.json'))).available_accounts
 const passwordFile = path.resolve(dir, 'password')
-const account = (address, folder) => {
-	const file = fs.readdirSync(path.join(dir, folder)).find(f => f.toLowerCase().endsWith(address.slice(2).toLowerCase()))
-	if (!file) throw new Error(`${address} has no keystore`)
-	return { address, keystore: path.resolve(dir, folder, file), passwordFile }
-}
-const told = {
-	rpc, chainId, controller, contracts, block,
-	accounts: addresses.slice(0, Number(n)).map(a => account(a, 'keystore')),
-	deployer: account(addresses[Number(n)], 'deployer'),
-}
+const all = fs.readFileSync(path.join(dir, 'imported'), 'utf8').trim().split('\n').map(line => JSON.parse(line))
+	.map(a => ({ address: a.address, keystore: path.resolve(a.path), passwordFile }))
+const accounts = all.slice(0, Number(n))
+const told = { rpc, chainId, controller, contracts, block, accounts, deployer: all[Number(n)] }
 const file = path.join(dir, 'devnet.json')
 fs.writeFileSync(`${file}.tmp`, `${JSON.stringify(told, null, 2)}\n`)
 fs.renameSync(`${file}.tmp`, file)
@@ -196,7 +192,7 @@ up() {
 	fi
 	tell
 	trap - EXIT INT TERM
-	rm -f "$dir/deployment.json" "$dir/anvil.json" "$dir/deploy.log"
+	rm -f "$dir/deployment.json" "$dir/anvil.json" "$dir/imported" "$dir/deploy.log"
 	echo "devnet is up: $url, chain 31337, $accounts accounts in $dir/devnet.json"
 }
 
@@ -209,7 +205,7 @@ down() {
 	fi
 	stop_anvil
 	forget
-	echo "devnet in $dir is down"
+	echo "the devnet in $dir is down"
 }
 
 status() {
@@ -224,12 +220,12 @@ status() {
 	fi
 	url=$(url_of)
 	if [ -z "$url" ]; then
-		echo "devnet in $dir is being set up (pid $pid)"
+		echo "the devnet in $dir is being set up (pid $pid)"
 		return 1
 	fi
 	block=$(rpc "$url" eth_blockNumber '[]' | sed -n 's/.*"result":"\(0x[0-9a-f]*\)".*/\1/p') || block=
 	[ -n "$block" ] || { echo "Anvil (pid $pid) does not answer at $url"; return 1; }
-	echo "devnet in $dir is up: $url, block $((block)), pid $pid"
+	echo "the devnet in $dir is up: $url, block $((block)), pid $pid"
 }
 
 # A hundred at a time: Anvil needs a second for so many.

@@ -41,6 +41,7 @@ abstract contract BondingBase is Manager, IBondingTypes {
     struct Work {
         uint128 amount;
         uint32 round;
+        uint96 total;          // networkWork's: the active stake of the last round started
     }
 
     IJobsManager public immutable jobsManager;
@@ -131,6 +132,14 @@ abstract contract BondingBase is Manager, IBondingTypes {
         return word >> 32;
     }
 
+    function _takeFinding(address finder, bytes32 salt, bytes32 action) internal returns (bool) {
+        bytes32 commitment = keccak256(abi.encode(finder, salt, action));
+        uint256 made = findings[commitment];
+        if (made == 0 || made >= block.number) return false;
+        delete findings[commitment];
+        return true;
+    }
+
     function _eligibleStake(address who, uint256 round, uint256 blockNumber, uint256 maxPrice)
         internal
         view
@@ -145,10 +154,15 @@ abstract contract BondingBase is Manager, IBondingTypes {
     function _decayed(Work memory work, uint256 round) internal pure returns (uint256) {
         uint256 left = 1e18;
         uint256 power = 29e18 / uint256(30);
-        for (uint256 n = round - work.round; n != 0 && left != 0; n >>= 1) {
-            if (n & 1 != 0) left = left * power / 1e18;
-            power = power * power / 1e18;
+        uint256 n = round - work.round;
+        // left and power are at most 1e18, amount has 128 bits.
+        unchecked {
+            while (n != 0 && left != 0) {
+                if (n & 1 != 0) left = left * power / 1e18;
+                n >>= 1;
+                if (n != 0) power = power * power / 1e18;
+            }
+            return uint256(work.amount) * left / 1e18;
         }
-        return work.amount * left / 1e18;
     }
 }

@@ -54,6 +54,11 @@ contract BondingExtension is BondingBase, IBondingRest {
         emit FindingCommitted(msg.sender, commitment);
     }
 
+    function takeFinding(address finder, bytes32 salt, bytes32 action) external returns (bool) {
+        if (msg.sender != address(jobsManager)) revert OnlyJobsManager(msg.sender);
+        return _takeFinding(finder, salt, action);
+    }
+
     // ---- delegators ----
     function delegatorStatus(address delegator) external view returns (DelegatorStatus) {
         (Delegation memory d, VaultState memory v) = _settled(delegator);
@@ -133,6 +138,10 @@ contract BondingExtension is BondingBase, IBondingRest {
         d.settle(s, v, last, round);
     }
 
+    function delegateOf(address delegator) external view returns (address) {
+        return address(uint160(delegators[delegator].place));
+    }
+
     // ---- rounds ----
     function setCurrentRoundTotalActiveStake(bytes32 drawHash) external {
         if (msg.sender != address(roundsManager)) revert OnlyRoundsManager(msg.sender);
@@ -149,6 +158,7 @@ contract BondingExtension is BondingBase, IBondingRest {
                 emit TranscoderDrawn(who, round);
             }
         }
+        networkWork.total = uint96(total); // no more than all tokens
         totals.rounds = uint32(Records.put(started, totals.rounds, 0, uint32(round) | total << 32));
     }
 
@@ -178,6 +188,18 @@ contract BondingExtension is BondingBase, IBondingRest {
     }
 
     // ---- candidates ----
+    function entryAt(address transcoder, uint256 round) external view returns (Entry memory) {
+        return _entryAt(transcoder, round);
+    }
+
+    function eligibleStake(address transcoder, uint256 round, uint256 blockNumber, uint256 maxPrice)
+        external
+        view
+        returns (uint256)
+    {
+        return _eligibleStake(transcoder, round, blockNumber, maxPrice);
+    }
+
     function isRegisteredTranscoder(address transcoder_) external view returns (bool) {
         return candidates[transcoder_].registered;
     }
@@ -187,7 +209,7 @@ contract BondingExtension is BondingBase, IBondingRest {
     }
 
     function transcoderTotalStake(address transcoder) public view returns (uint256) {
-        return vaults[transcoder].load().before;
+        return vaults[transcoder].held();
     }
 
     function getTranscoderPoolSize() external view returns (uint256) {

@@ -201,7 +201,7 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         Candidate storage c = candidates[msg.sender];
         if (c.lastRewardRound == round) revert AlreadyRewarded(msg.sender, round);
         c.lastRewardRound = uint32(round);
-        uint256 total = _activeStakeAt(round);
+        uint256 total = networkWork.total;
         uint256 tokens = 0;
         if (e.stake != 0 && _isCompetitive(msg.sender, e, total, round)) tokens = minter.createReward(e.stake, total);
         if (tokens != 0) tokens = _grant(msg.sender, tokens, e.rewardCut, round);
@@ -218,11 +218,6 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         bytes32 action = keccak256(abi.encode(this.missedRewardSlash.selector, transcoder_, rounds));
         address finder = _takeFinding(msg.sender, salt, action) ? msg.sender : address(0);
         _slash(transcoder_, finder, parameters.missedRewardSlashAmount, parameters.finderFee, round);
-    }
-
-    function takeFinding(address finder, bytes32 salt, bytes32 action) external returns (bool) {
-        if (msg.sender != address(jobsManager)) revert OnlyJobsManager(msg.sender);
-        return _takeFinding(finder, salt, action);
     }
 
     // ---- contracts ----
@@ -250,28 +245,25 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
     }
 
     // ---- views ----
-    function entryAt(address transcoder_, uint256 round) external view returns (Entry memory) {
-        return _entryAt(transcoder_, round);
-    }
-
-    function eligibleStake(address transcoder_, uint256 round, uint256 blockNumber, uint256 maxPrice)
-        external
-        view
-        returns (uint256)
-    {
-        return _eligibleStake(transcoder_, round, blockNumber, maxPrice);
-    }
-
     function isActiveTranscoderAt(address transcoder_, uint256 round) public view returns (bool) {
         return _isActive(transcoder_, _entryAt(transcoder_, round), round);
     }
 
-    function delegateOf(address delegator) external view returns (address) {
-        return address(uint160(delegators[delegator].place));
+    function delegatesOf(address[] calldata who) external view returns (address[] memory delegates) {
+        delegates = new address[](who.length);
+        for (uint256 i = 0; i < who.length; i++) delegates[i] = address(uint160(delegators[who[i]].place));
     }
 
-    function hasStake(address transcoder_) external view returns (bool) {
-        return vaults[transcoder_].load().before >= parameters.minTranscoderStake;
+    function hasStake(address transcoder_) public view returns (bool) {
+        return vaults[transcoder_].held() >= parameters.minTranscoderStake;
+    }
+
+    function claimantStake(address transcoder_, uint256 round, uint256 blockNumber, uint256 maxPrice)
+        external
+        view
+        returns (uint256, bool)
+    {
+        return (_eligibleStake(transcoder_, round, blockNumber, maxPrice), hasStake(transcoder_));
     }
 
     fallback() external {
@@ -575,13 +567,5 @@ contract BondingManager is BondingBase, IBondingActions, ReentrancyGuardTransien
         emit TranscoderSlashed(who, finder, taken, reward_);
         if (reward_ != 0) minter.trustedTransferTokens(finder, reward_);
         if (taken != reward_) minter.trustedTransferTokens(treasury, taken - reward_);
-    }
-
-    function _takeFinding(address finder, bytes32 salt, bytes32 action) private returns (bool) {
-        bytes32 commitment = keccak256(abi.encode(finder, salt, action));
-        uint256 made = findings[commitment];
-        if (made == 0 || made >= block.number) return false;
-        delete findings[commitment];
-        return true;
     }
 }

@@ -8,6 +8,7 @@ import {IController} from "./interfaces/IController.sol";
 import {IJobsManager} from "./interfaces/IJobsManager.sol";
 import {IRoundsManager} from "./interfaces/IRoundsManager.sol";
 import {IVerifier} from "./interfaces/IVerifier.sol";
+import {BlockHash} from "./lib/BlockHash.sol";
 import {Failures} from "./lib/Failures.sol";
 import {Perc} from "./lib/Perc.sol";
 
@@ -15,9 +16,10 @@ import {Perc} from "./lib/Perc.sol";
 /// JobsManager (what is done every day) and JobsExtension (findings, verdicts that come later,
 /// views, parameters): together they are larger than the 24,576 bytes a contract may have.
 ///
-/// ETH here is deposits, escrows of jobs (what no claim has reserved), and fees reserved by pending
-/// claims; nothing else, and their sum is the balance.  Fees of a claim are not stored: they follow
-/// from its number of segments and the job's price, less what verifiers got for those verified.
+/// ETH here is deposits, escrows of jobs (what no claim has reserved), fees reserved by pending
+/// claims, fees of batches that await a verdict, and what verifiers are owed; nothing else, and
+/// their sum is the balance.  Fees of a claim are not stored: they follow from its number of segments
+/// and the job's price, less what is for the verifiers of those verified.
 abstract contract JobsBase is Manager, ReentrancyGuardTransient {
     using Failures for Failures.Ring;
 
@@ -79,19 +81,20 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
         IJobsManager.ClaimStatus status;
     }
 
-    /// What was verified of a claim: a word that only challenged claims have.
+    /// What was verified of a claim.  The word is made with the claim, so that a batch only changes
+    /// it.  17 bytes of a hash: who wants two lists of batches to be the same has 2^68 hashes to try
+    /// between the challenge, which is hashed with them, and the end of the time to verify.
     struct Verified {
-        uint64 next;    // least sequence that may follow
-        uint16 count;
-        uint16 passed;
-        uint16 batches;
-        uint32 settledAt;
-        bytes14 chain;  // hash of the sequences, one after the other
+        uint64 next;      // least sequence that may follow
+        uint16 count;     // segments
+        uint8 open;       // batches whose verdict is awaited
+        uint32 settledAt; // block of the last PASS that may be appealed
+        bytes17 chain;    // of hashes of the batches, begun with the start of the claim's content
     }
 
     struct ClaimState {
         ClaimHead head;
-        Verified verified;
+        uint256 verified;   // a Verified, packed
     }
 
     Settings internal settings;
@@ -102,6 +105,8 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
     mapping(uint256 jobId => mapping(address transcoder => Progress)) internal progresses;
     mapping(uint256 jobId => mapping(address transcoder => mapping(uint256 => ClaimState))) internal claims;
     mapping(address transcoder => Failures.Ring) internal failures;
+    /// Wei that a verifier, or the Treasury in place of all, may withdraw.
+    mapping(address verifier => uint256) internal owed;
 
     constructor(
         IController controller_,
@@ -112,6 +117,11 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
         bondingManager = bondingManager_;
         roundsManager = roundsManager_;
         verifier = verifier_;
+    }
+
+    modifier onlyVerifier() {
+        if (msg.sender != address(verifier)) revert IJobsManager.OnlyVerifier(msg.sender);
+        _;
     }
 
     // ---- jobs ----
@@ -167,16 +177,31 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
         if (status != IJobsManager.ClaimStatus.Pending) revert IJobsManager.ClaimNotPending(status);
     }
 
+    function segmentFeeOf(Money memory money) internal pure returns (uint256) {
+        return uint256(money.units) * money.price;
+    }
+
     /// Fees reserved by a claim and not given to verifiers, when so many of its segments are verified.
-    function feesOf(Money memory money, uint256 segments, uint256 verified, uint256 verifierFee_)
+    function feesOf(uint256 segmentFee, uint256 segments, uint256 verified, uint256 verifierFee_)
         internal
         pure
         returns (uint256)
     {
-        uint256 segmentFee = uint256(money.units) * money.price;
         uint256 fees = segments * segmentFee;
         uint256 forVerifiers = Perc.part(verified * segmentFee, verifierFee_);
         return forVerifiers > fees / 2 ? fees - fees / 2 : fees - forVerifiers;
+    }
+
+    /// What the verifiers of so many segments get, when so many were verified before.
+    function feeOfBatch(
+        uint256 segmentFee,
+        ClaimHead memory head,
+        IJobsManager.ClaimParams memory p,
+        uint256 before,
+        uint256 count
+    ) internal pure returns (uint256) {
+        return feesOf(segmentFee, head.segments, before, p.verifierFee)
+            - feesOf(segmentFee, head.segments, before + count, p.verifierFee);
     }
 
     /// The claim is over: its fees are reserved no more.  The caller says where they go.
@@ -186,7 +211,8 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
     {
         ClaimState storage claim = claimOf(ref);
         Money storage money = jobs[ref.jobId].money;
-        fees = feesOf(money, head.segments, claim.verified.count, params[head.params].verifierFee);
+        uint256 verified = unpack(claim.verified).count;
+        fees = feesOf(segmentFeeOf(money), head.segments, verified, params[head.params].verifierFee);
         claim.head.status = status;
         Progress storage p = progressOf(ref);
         p.pendingClaims -= 1;
@@ -222,9 +248,9 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
         return hashOf(uint256(head.claimBlock) + 1);
     }
 
-    /// Most are asked for within the 256 blocks in which it costs nearly nothing.
+    /// Recent in most cases, which costs less than to ask whether it is sealed.
     function hashOf(uint256 n) private view returns (bytes32 h) {
-        h = blockhash(n);
+        h = BlockHash.recent(n);
         if (h == 0) h = roundsManager.blockHash(n);
     }
 
@@ -233,7 +259,17 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
         pure
         returns (bool)
     {
-        return uint256(keccak256(abi.encode(uint256(head.claimBlock) + 1, seed, sequence))) % rate == 0;
+        uint256 challengeBlock = uint256(head.claimBlock) + 1;
+        uint256 h;
+        // keccak256(abi.encode(challengeBlock, seed, sequence))
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            mstore(p, challengeBlock)
+            mstore(add(p, 0x20), seed)
+            mstore(add(p, 0x40), sequence)
+            h := keccak256(p, 0x60)
+        }
+        return h % rate == 0;
     }
 
     function checkContent(ClaimHead memory head, bytes32 root, bytes calldata ranges) internal pure {
@@ -241,18 +277,83 @@ abstract contract JobsBase is Manager, ReentrancyGuardTransient {
     }
 
     function contentHash(bytes32 root, bytes calldata ranges) internal pure returns (bytes23) {
-        return bytes23(keccak256(abi.encode(root, keccak256(ranges))));
+        return bytes23(hash2(root, keccak256(ranges)));
     }
 
-    function chained(bytes14 chain, uint256 sequence) internal pure returns (bytes14) {
-        return bytes14(keccak256(abi.encode(chain, sequence)));
+    // ---- what was verified ----
+
+    /// In one write: a struct is written field by field.
+    function pack(Verified memory v) internal pure returns (uint256) {
+        return uint256(v.next) | uint256(v.count) << 64 | uint256(v.open) << 80 | uint256(v.settledAt) << 88
+            | uint256(bytes32(v.chain));
     }
 
-    /// All segments of a batch passed.  In the statistics they count once the claim is paid: nothing
-    /// overturns them any more.
-    function passBatch(IJobsManager.ClaimRef memory ref, uint256 count) internal {
-        Verified storage v = claimOf(ref).verified;
-        v.passed += uint16(count);
-        v.settledAt = uint32(block.number);
+    function unpack(uint256 word) internal pure returns (Verified memory v) {
+        v.next = uint64(word);
+        v.count = uint16(word >> 64);
+        v.open = uint8(word >> 80);
+        v.settledAt = uint32(word >> 88);
+        v.chain = bytes17(bytes32(word >> 120 << 120));
+    }
+
+    /// One batch more.  signers: hash of the words of those that settled it, 0 if it awaits a verdict.
+    function chained(bytes17 chain, bytes32 seed, bytes32 sequences, bytes32 work, bytes32 signers)
+        internal
+        pure
+        returns (bytes17)
+    {
+        return bytes17(keccak256(abi.encode(chain, seed, sequences, work, signers)));
+    }
+
+    /// keccak256(abi.encode(details)): it lies in call data as it is encoded.
+    function detailsHash(IJobsManager.JobDetails calldata details) internal pure returns (bytes32 h) {
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            calldatacopy(p, details, 0xc0)
+            h := keccak256(p, 0xc0)
+        }
+    }
+
+    /// keccak256(abi.encodePacked(words))
+    function hashOfWords(uint256[] memory words) internal pure returns (bytes32 h) {
+        assembly ("memory-safe") {
+            h := keccak256(add(words, 0x20), shl(5, mload(words)))
+        }
+    }
+
+    /// The same of a list of sequences, which lies in memory as words.
+    function hashOfList(uint64[] memory sequences) internal pure returns (bytes32) {
+        uint256[] memory words;
+        assembly ("memory-safe") {
+            words := sequences
+        }
+        return hashOfWords(words);
+    }
+
+    /// keccak256(abi.encode(a, b)) in the scratch space.
+    function hash2(bytes32 a, bytes32 b) private pure returns (bytes32 h) {
+        assembly ("memory-safe") {
+            mstore(0, a)
+            mstore(0x20, b)
+            h := keccak256(0, 0x40)
+        }
+    }
+
+    // ---- verifiers' fees ----
+
+    /// Equal parts; what does not divide goes to the first.  An account is in the lowest 160 bits of
+    /// a word.
+    function share(uint256[] memory accounts, uint256 fee) internal {
+        if (fee == 0) return;
+        uint256 n = accounts.length;
+        uint256 part = fee / n;
+        owed[address(uint160(accounts[0]))] += part + fee % n;
+        for (uint256 i = 1; i < n; i++) owed[address(uint160(accounts[i]))] += part;
+    }
+
+    function asWords(address[] memory list) internal pure returns (uint256[] memory same) {
+        assembly ("memory-safe") {
+            same := list
+        }
     }
 }

@@ -19,20 +19,12 @@ contract JobsExtension is JobsBase {
     using Failures for Failures.Ring;
     using Ranges for bytes;
 
-    uint256 private constant FAIL = 1;
-    uint256 private constant INVALID_INPUT = 2;
-
     constructor(
         IController controller_,
         IBondingManager bondingManager_,
         IRoundsManager roundsManager_,
         IVerifier verifier_
     ) JobsBase(controller_, bondingManager_, roundsManager_, verifier_) {}
-
-    modifier onlyVerifier() {
-        if (msg.sender != address(verifier)) revert IJobsManager.OnlyVerifier(msg.sender);
-        _;
-    }
 
     // ---- finders ----
 
@@ -48,7 +40,7 @@ contract JobsExtension is JobsBase {
         uint64 sequence,
         bytes calldata ranges,
         bytes32 root,
-        uint64[] calldata verified,
+        IJobsManager.VerifiedBatch[] calldata batches,
         bytes32 salt
     ) external whenNotPaused {
         (ClaimState storage claim, ClaimHead memory head) = pending(ref);
@@ -58,24 +50,39 @@ contract JobsExtension is JobsBase {
         checkContent(head, root, ranges);
         if (!ranges.contains(sequence)) revert IJobsManager.NotInRanges(sequence);
         uint256 rate = params[head.params].verificationRate;
-        if (!isChallenged(head, challengeSeed(head), sequence, rate)) {
-            revert IJobsManager.NotChallenged(sequence);
-        }
-        checkUnverified(claim.verified.chain, verified, sequence);
+        bytes32 seed = challengeSeed(head);
+        if (!isChallenged(head, seed, sequence, rate)) revert IJobsManager.NotChallenged(sequence);
+        checkUnverified(batches, sequence);
+        checkChain(head, unpack(claim.verified), seed, batches);
         voidClaim(ref, head, IJobsManager.VoidReason.MissedVerification);
         bytes32 action =
             keccak256(abi.encode("missedVerification", ref.jobId, ref.transcoder, ref.claimId, sequence));
         punish(ref.transcoder, settings.missedVerificationSlashAmount, salt, action);
     }
 
-    /// `verified` are the sequences that were verified, and this one is not among them.
-    function checkUnverified(bytes14 chain, uint64[] calldata verified, uint64 sequence) private pure {
-        bytes14 h;
-        for (uint256 i; i < verified.length; i++) {
-            if (verified[i] == sequence) revert IJobsManager.AlreadyVerified(sequence);
-            h = chained(h, verified[i]);
+    function checkUnverified(IJobsManager.VerifiedBatch[] calldata batches, uint64 sequence) private pure {
+        for (uint256 i; i < batches.length; i++) {
+            uint64[] calldata verified = batches[i].sequences;
+            for (uint256 j; j < verified.length; j++) {
+                if (verified[j] == sequence) revert IJobsManager.AlreadyVerified(sequence);
+            }
         }
-        if (h != chain) revert IJobsManager.ContentMismatch();
+    }
+
+    /// These are all batches of the claim, in order.
+    function checkChain(
+        ClaimHead memory head,
+        Verified memory v,
+        bytes32 seed,
+        IJobsManager.VerifiedBatch[] calldata batches
+    ) private pure {
+        bytes17 h = bytes17(head.content);
+        for (uint256 i; i < batches.length; i++) {
+            uint256[] memory signers = batches[i].signers;
+            bytes32 who = signers.length == 0 ? bytes32(0) : hashOfWords(signers);
+            h = chained(h, seed, hashOfList(batches[i].sequences), batches[i].work, who);
+        }
+        if (h != v.chain) revert IJobsManager.ContentMismatch();
     }
 
     function refuteElection(uint256 jobId, address transcoder, address[] calldata better, bytes32 salt)
@@ -137,7 +144,7 @@ contract JobsExtension is JobsBase {
         uint256 n = uint256(head.claimBlock) + 1;
         if (block.number <= n + HISTORY) revert IJobsManager.TooEarly(n + HISTORY + 1);
         // What was verified was challenged: its hash was there.
-        bool isSealed = claim.verified.count != 0 || roundsManager.sealedHash(n) != 0;
+        bool isSealed = unpack(claim.verified).count != 0 || roundsManager.sealedHash(n) != 0;
         if (isSealed) revert IJobsManager.ChallengeSealed(n);
         voidClaim(ref, head, IJobsManager.VoidReason.NeverSealed);
     }
@@ -151,7 +158,7 @@ contract JobsExtension is JobsBase {
     ) external whenNotPaused nonReentrant {
         JobState storage job = existing(ref.jobId);
         if (msg.sender != job.head.broadcaster) revert IJobsManager.NotBroadcaster(ref.jobId, msg.sender);
-        if (keccak256(abi.encode(details)) != job.details) revert IJobsManager.DetailsMismatch();
+        if (detailsHash(details) != job.details) revert IJobsManager.DetailsMismatch();
         if (keccak256(abi.encode(salt, sequences)) != details.plantCommitment) {
             revert IJobsManager.PlantMismatch();
         }
@@ -162,65 +169,56 @@ contract JobsExtension is JobsBase {
         emit IJobsManager.PlantRevealed(
             msg.sender, ref.jobId, ref.transcoder, ref.claimId, sequences, forfeited
         );
-        verifier.punishPlanted{value: forfeited}(ref, msg.sender, sequences, verdictProof);
+        share(asWords(verifier.punishPlanted(ref, msg.sender, sequences, verdictProof)), forfeited);
     }
 
     // ---- the Verifier ----
 
-    function receiveVerdicts(
-        IJobsManager.ClaimRef calldata ref,
-        uint256 batch,
-        uint256 verdicts,
-        uint256 count,
-        bool isFinal
-    ) external onlyVerifier {
-        emit IJobsManager.VerdictReceived(ref.transcoder, ref.jobId, ref.claimId, batch, verdicts, count);
-        if (!isPending(ref)) return;
-        if (verdicts == 0) passBatch(ref, count);
-        else if (isFinal) failBatch(ref, verdicts, count);
-    }
-
-    /// Something did not pass: the claim is void.  Failures above the threshold are slashed.
-    function failBatch(IJobsManager.ClaimRef calldata ref, uint256 verdicts, uint256 count) private {
-        (uint256 failed, IJobsManager.VoidReason reason) = judge(verdicts, count);
-        Failures.Ring storage ring = failures[ref.transcoder];
-        uint256 round = roundsManager.currentRound();
-        ring.add(round, count, failed);
-        ClaimHead memory head = claimOf(ref).head;
-        voidClaim(ref, head, reason);
-        if (failed == 0 || !isAboveThreshold(ring, round)) return;
-        bondingManager.slashTranscoder(ref.transcoder, address(0), settings.failedVerificationSlashAmount, 0);
-    }
-
-    function judge(uint256 verdicts, uint256 count)
-        private
-        pure
-        returns (uint256 failed, IJobsManager.VoidReason reason)
-    {
-        bool isInvalid;
-        for (uint256 i; i < count; i++) {
-            uint256 answer = (verdicts >> (2 * i)) & 3;
-            if (answer == FAIL) failed++;
-            if (answer == INVALID_INPUT) isInvalid = true;
-        }
-        if (failed != 0) reason = IJobsManager.VoidReason.FailedVerification;
-        else reason = isInvalid ? IJobsManager.VoidReason.InvalidInput : IJobsManager.VoidReason.Unavailable;
-    }
-
-    function isAboveThreshold(Failures.Ring storage ring, uint256 round) private view returns (bool) {
-        (uint256 judged, uint256 failed) = ring.sum(round);
-        return failed > 1 && failed * Perc.ONE > judged * settings.verificationFailureThreshold;
-    }
-
-    function receiveNoVerdict(IJobsManager.ClaimRef calldata ref, uint256 batch, uint256 count)
+    function receiveNoVerdict(IJobsManager.ClaimRef calldata ref, address[] calldata verifiers, uint256 fee)
         external
-        payable
         onlyVerifier
     {
-        jobs[ref.jobId].money.escrow += uint96(msg.value);
-        uint256 none = type(uint256).max;
-        emit IJobsManager.VerdictReceived(ref.transcoder, ref.jobId, ref.claimId, batch, none, count);
+        if (verifiers.length != 0) share(asWords(verifiers), fee);
+        else jobs[ref.jobId].money.escrow += uint96(fee);
         if (isPending(ref)) voidClaim(ref, claimOf(ref).head, IJobsManager.VoidReason.NoVerdict);
+    }
+
+    /// A batch that passed in one transaction, as the Verifier was asked about it then.
+    function settledBatch(
+        IJobsManager.ClaimRef calldata ref,
+        IJobsManager.VerifiedBatch[] calldata batches,
+        uint256 index
+    ) external view returns (IVerifier.Request memory r, uint256 settledAt) {
+        ClaimHead memory head = known(ref.jobId, ref.transcoder, ref.claimId);
+        Verified memory v = unpack(claimOf(ref).verified);
+        r.seed = challengeSeed(head);
+        checkChain(head, v, r.seed, batches);
+        if (index >= batches.length || batches[index].signers.length == 0) {
+            revert IJobsManager.NotSettledAtOnce(index);
+        }
+        for (uint256 i; i < index; i++) r.batch += batches[i].sequences.length;
+        r.ref = ref;
+        r.broadcaster = jobs[ref.jobId].head.broadcaster;
+        r.challengeBlock = uint256(head.claimBlock) + 1;
+        r.work = batches[index].work;
+        r.count = batches[index].sequences.length;
+        r.fee = feeOfBatch(segmentFeeOf(jobs[ref.jobId].money), head, params[head.params], r.batch, r.count);
+        settledAt = v.settledAt;
+    }
+
+    // ---- verifiers' fees: pulled, so that no receiver can stop another ----
+
+    function withdrawVerifierFees(address payable account) external nonReentrant {
+        uint256 amount = owed[account];
+        if (amount == 0) revert IJobsManager.NothingToWithdraw(account);
+        owed[account] = 0;
+        emit IJobsManager.WithdrawVerifierFees(account, amount);
+        (bool ok,) = account.call{value: amount}("");
+        if (!ok) revert IJobsManager.TransferFailed(account, amount);
+    }
+
+    function verifierFees(address account) external view returns (uint256) {
+        return owed[account];
     }
 
     // ---- views ----
@@ -257,11 +255,12 @@ contract JobsExtension is JobsBase {
     {
         ClaimState memory claim = claims[jobId][transcoder][claimId];
         ClaimHead memory head = claim.head;
-        Verified memory v = claim.verified;
+        Verified memory v = unpack(claim.verified);
         IJobsManager.ClaimStatus status = statusOf(head, progresses[jobId][transcoder].refuted);
         uint256 fees;
         if (status == IJobsManager.ClaimStatus.Pending) {
-            fees = feesOf(jobs[jobId].money, head.segments, v.count, params[head.params].verifierFee);
+            uint256 segmentFee = segmentFeeOf(jobs[jobId].money);
+            fees = feesOf(segmentFee, head.segments, v.count, params[head.params].verifierFee);
         }
         return IJobsManager.Claim({
             content: head.content,
@@ -269,8 +268,7 @@ contract JobsExtension is JobsBase {
             segments: head.segments,
             lastVerified: v.next,
             verified: v.count,
-            passed: v.passed,
-            batches: v.batches,
+            open: v.open,
             params: head.params,
             status: status,
             settledAt: v.settledAt,

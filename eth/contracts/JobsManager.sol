@@ -13,6 +13,7 @@ import {IVerifier} from "./interfaces/IVerifier.sol";
 import {Failures} from "./lib/Failures.sol";
 import {MultiProof} from "./lib/MultiProof.sol";
 import {Options} from "./lib/Options.sol";
+import {Perc} from "./lib/Perc.sol";
 import {Ranges} from "./lib/Ranges.sol";
 import {Typed} from "./lib/Typed.sol";
 
@@ -29,7 +30,11 @@ contract JobsManager is JobsBase, Proxy {
     uint256 private constant MAX_SEGMENTS = type(uint16).max;
     /// Of a batch: its verdicts are two bits each in a word with room.
     uint256 private constant MAX_BATCH = 64;
+    /// Batches of a claim whose verdicts are awaited.
+    uint8 private constant MAX_OPEN = type(uint8).max;
     uint256 private constant FALLBACK_SIZE = 74;
+    uint256 private constant FAIL = 1;
+    uint256 private constant INVALID_INPUT = 2;
 
     address private immutable extension;
 
@@ -120,7 +125,14 @@ contract JobsManager is JobsBase, Proxy {
         state.money =
             Money(escrow.toUint96(), uint64(pricePerUnit), uint32(units), initializedRound().toUint32(), 0);
         state.details = keccak256(
-            abi.encode(keccak256(bytes(streamId)), keccak256(options), maxSegmentMs, plantCommitment)
+            abi.encode(
+                keccak256(bytes(streamId)),
+                keccak256(options),
+                maxSegmentMs,
+                plantCommitment,
+                msg.sender,
+                units * pricePerUnit
+            )
         );
         emit IJobsManager.NewJob(
             msg.sender,
@@ -196,19 +208,19 @@ contract JobsManager is JobsBase, Proxy {
         Progress memory p = progresses[jobId][msg.sender];
         if (p.relinquished) revert IJobsManager.Relinquished(jobId, msg.sender);
         if (p.refuted) revert IJobsManager.NotEligible(jobId, msg.sender);
-        if (p.claims == 0) p.rank = uint8(join(jobId, head, ranges, seed, fallback_));
-        // A job may outlast the time for which stake that left it can be slashed.
-        if (!bondingManager.hasStake(msg.sender)) revert IJobsManager.StakeGone(msg.sender);
+        Money memory money = state.money;
+        if (p.claims == 0) p.rank = uint8(join(jobId, head, money, ranges, seed, fallback_));
+        else checkStake(bondingManager.hasStake(msg.sender));
         (uint256 segments, uint256 next) = ranges.check(p.nextSequence);
         if (segments > MAX_SEGMENTS) revert IJobsManager.InvalidRanges(ranges.length);
-        uint256 fees = reserve(state, segments);
+        uint256 fees = reserve(state.money, money, segments);
 
         claimId = p.claims;
         p.nextSequence = uint64(next);
         p.claims += 1;
         p.pendingClaims += 1;
         p.pendingFees += uint96(fees);
-        progresses[jobId][msg.sender] = p;
+        put(progresses[jobId][msg.sender], p);
         store(claims[jobId][msg.sender][claimId], contentHash(root, ranges), segments, head);
         emit IJobsManager.NewClaim(msg.sender, jobId, claimId, root, ranges, segments, fees, p.rank);
     }
@@ -217,17 +229,23 @@ contract JobsManager is JobsBase, Proxy {
     function join(
         uint256 jobId,
         Head memory head,
+        Money memory money,
         bytes calldata ranges,
         bytes32 seed,
         bytes calldata fallback_
     ) private view returns (uint256 rank) {
         bytes32 actual = electionSeed(head);
         if (seed != actual) revert IJobsManager.ElectionSeedMismatch(seed, actual);
-        Money memory money = jobs[jobId].money;
-        uint256 stake =
-            bondingManager.eligibleStake(msg.sender, money.creationRound, head.creationBlock, money.price);
+        (uint256 stake, bool stays) =
+            bondingManager.claimantStake(msg.sender, money.creationRound, head.creationBlock, money.price);
         if (stake == 0) revert IJobsManager.NotEligible(jobId, msg.sender);
+        checkStake(stays);
         if (fallback_.length != 0) rank = checkFallback(jobId, head.broadcaster, ranges, fallback_);
+    }
+
+    /// A job may outlast the time for which stake that left it can be slashed.
+    function checkStake(bool stays) private view {
+        if (!stays) revert IJobsManager.StakeGone(msg.sender);
     }
 
     /// The broadcaster's word that the caller may work in place of those ranked before it.
@@ -249,13 +267,34 @@ contract JobsManager is JobsBase, Proxy {
         if (start < from) revert IJobsManager.BeforeFallback(start, from);
     }
 
-    function reserve(JobState storage state, uint256 segments) private returns (uint256 fees) {
-        Money memory money = state.money;
+    function reserve(Money storage kept, Money memory money, uint256 segments)
+        private
+        returns (uint256 fees)
+    {
         fees = segments * money.units * money.price;
         if (fees > money.escrow) revert IJobsManager.InsufficientEscrow(fees, money.escrow);
         money.escrow -= uint96(fees);
         money.pendingClaims += 1;
-        state.money = money;
+        put(kept, money);
+    }
+
+    /// kept = money, in one write: a struct is written field by field.
+    function put(Money storage kept, Money memory money) private {
+        uint256 word = money.escrow | uint256(money.price) << 96 | uint256(money.units) << 160
+            | uint256(money.creationRound) << 192 | uint256(money.pendingClaims) << 224;
+        assembly ("memory-safe") {
+            sstore(kept.slot, word)
+        }
+    }
+
+    /// kept = p
+    function put(Progress storage kept, Progress memory p) private {
+        uint256 word = p.nextSequence | uint256(p.claims) << 64 | uint256(p.pendingClaims) << 96
+            | uint256(p.pendingFees) << 128 | uint256(p.rank) << 224 | (p.relinquished ? 1 << 232 : 0)
+            | (p.refuted ? 1 << 240 : 0);
+        assembly ("memory-safe") {
+            sstore(kept.slot, word)
+        }
     }
 
     function store(ClaimState storage claim, bytes23 content, uint256 segments, Head memory head) private {
@@ -268,6 +307,8 @@ contract JobsManager is JobsBase, Proxy {
             params: index,
             status: IJobsManager.ClaimStatus.Pending
         });
+        claim.verified =
+            pack(Verified({next: 0, count: 0, open: 0, settledAt: 0, chain: bytes17(content)}));
     }
 
     /// The election's seed must be there for who refutes: sealed, or in history until the claim can
@@ -280,18 +321,23 @@ contract JobsManager is JobsBase, Proxy {
 
     // ---- verification ----
 
+    /// The Verifier only looks, and nothing else is called: there is no way back in from here.
     function verifyWithVerdicts(
         IJobsManager.ClaimRef calldata ref,
         IJobsManager.VerifySegment[] calldata segments,
         IJobsManager.VerifyProof calldata proof,
         bytes calldata answers
-    ) external whenNotPaused nonReentrant {
-        IVerifier.Request memory r = submit(ref, segments, proof);
-        uint256 verdicts = verifier.settle{value: r.fee}(r, answers);
-        emit IJobsManager.VerdictReceived(
-            ref.transcoder, ref.jobId, ref.claimId, r.batch, verdicts, segments.length
+    ) external whenNotPaused {
+        (ClaimState storage claim, Verified memory v, IVerifier.Request memory r, uint64[] memory sequences) =
+            submit(ref, segments, proof);
+        uint256[] memory signers = verifier.settle(r, answers);
+        v.settledAt = uint32(block.number);
+        v.chain = chained(v.chain, r.seed, hashOfList(sequences), r.work, hashOfWords(signers));
+        claim.verified = pack(v);
+        share(signers, r.fee);
+        emit IJobsManager.VerifyWithVerdicts(
+            msg.sender, r.ref.jobId, r.ref.claimId, sequences, r.work, signers, r.fee
         );
-        if (verdicts == 0) passBatch(ref, segments.length);
     }
 
     function verify(
@@ -300,65 +346,92 @@ contract JobsManager is JobsBase, Proxy {
         IJobsManager.VerifyProof calldata proof,
         bytes calldata statements
     ) external whenNotPaused nonReentrant {
-        IVerifier.Request memory r = submit(ref, segments, proof);
-        verifier.request{value: r.fee}(r, statements);
+        (ClaimState storage claim, Verified memory v, IVerifier.Request memory r, uint64[] memory sequences) =
+            submit(ref, segments, proof);
+        if (v.open == MAX_OPEN) revert IJobsManager.TooManyOpen(MAX_OPEN);
+        v.open += 1;
+        v.chain = chained(v.chain, r.seed, hashOfList(sequences), r.work, 0);
+        claim.verified = pack(v);
+        emit IJobsManager.Verify(msg.sender, r.ref.jobId, r.ref.claimId, sequences, r.work);
+        verifier.request(r, statements);
     }
 
     /// What the loop over segments carries.
-    struct Batch {
+    struct Evidence {
         bytes32 domain;
+        bytes32 streamIdHash;
+        uint256 maxSegmentMs;
+        uint256 jobId;
+        address transcoder;
+        address broadcaster;
         uint64[] sequences;
         bytes32[] queue;    // leaves, and room for the nodes above them
-        bytes32[] work;     // as abi.encode of a list of (sequence, dataHash, transcodedHash)
+        uint256[] work;     // as abi.encode of a list of (sequence, dataHash, transcodedHash)
     }
 
-    /// Checks the evidence and books the batch.
+    /// Checks the evidence and takes the verifiers' fee out of the claim.  What is left to the caller:
+    /// to put the batch on the chain and to keep v.
     function submit(
         IJobsManager.ClaimRef calldata ref,
         IJobsManager.VerifySegment[] calldata segments,
         IJobsManager.VerifyProof calldata proof
-    ) private returns (IVerifier.Request memory r) {
-        if (msg.sender != ref.transcoder) revert IJobsManager.NotTranscoder(ref.jobId, msg.sender);
-        (ClaimState storage claim, ClaimHead memory head) = pending(ref);
+    )
+        private
+        returns (
+            ClaimState storage claim,
+            Verified memory v,
+            IVerifier.Request memory r,
+            uint64[] memory sequences
+        )
+    {
+        r.ref = ref;
+        if (msg.sender != r.ref.transcoder) revert IJobsManager.NotTranscoder(r.ref.jobId, msg.sender);
+        ClaimHead memory head;
+        (claim, head) = pending(r.ref);
         IJobsManager.ClaimParams memory p = params[head.params];
         uint256 until = uint256(head.claimBlock) + p.verificationPeriod;
         if (block.number > until) revert IJobsManager.TooLate(until);
-        if (segments.length == 0 || segments.length > MAX_BATCH) {
-            revert IJobsManager.InvalidBatch(segments.length, MAX_BATCH);
-        }
+        r.count = segments.length;
+        if (r.count == 0 || r.count > MAX_BATCH) revert IJobsManager.InvalidBatch(r.count, MAX_BATCH);
         checkContent(head, proof.root, proof.ranges);
-        if (keccak256(abi.encode(proof.details)) != jobs[ref.jobId].details) {
-            revert IJobsManager.DetailsMismatch();
-        }
-        r.ref = ref;
-        Verified memory v = claim.verified;
-        r.batch = v.batches;
-        r.broadcaster = jobs[ref.jobId].head.broadcaster;
+        IJobsManager.JobDetails calldata details = proof.details;
+        if (detailsHash(details) != jobs[r.ref.jobId].details) revert IJobsManager.DetailsMismatch();
+        v = unpack(claim.verified);
+        r.batch = v.count;
+        r.broadcaster = details.broadcaster;
         r.seed = challengeSeed(head);
         r.challengeBlock = uint256(head.claimBlock) + 1;
-        r.count = segments.length;
 
-        Batch memory b = newBatch(segments.length, proof.flagCount);
+        Evidence memory b = newEvidence(r, details, proof.flagCount);
+        bytes calldata ranges = proof.ranges;
         for (uint256 i; i < segments.length; i++) {
-            uint64 sequence = segments[i].sequence;
-            checkSequence(sequence, v.next, head, r.seed, p.verificationRate, proof.ranges);
-            checkSegment(b, i, r, segments[i], proof.details);
-            v.chain = chained(v.chain, sequence);
+            IJobsManager.VerifySegment calldata s = segments[i];
+            uint64 sequence = s.sequence;
+            checkSequence(sequence, v.next, head, r.seed, p.verificationRate, ranges);
+            checkSegment(b, i, s, sequence);
             v.next = sequence + 1;
         }
-        checkProof(proof, b.queue, segments.length);
-        r.work = workHash(b.work);
-        r.fee = book(ref, claim, head, v, p.verifierFee, segments.length);
-        emit IJobsManager.Verify(ref.transcoder, ref.jobId, ref.claimId, b.sequences, r.work);
+        checkProof(proof, b.queue, r.count);
+        sequences = b.sequences;
+        r.work = hashOfWords(b.work);
+        r.fee = feeOfBatch(details.segmentFee, head, p, v.count, r.count);
+        v.count += uint16(r.count);
+        progressOf(r.ref).pendingFees -= uint96(r.fee);
     }
 
-    function newBatch(uint256 n, uint256 flags) private view returns (Batch memory b) {
+    function newEvidence(IVerifier.Request memory r, IJobsManager.JobDetails calldata details, uint256 flags)
+        private
+        view
+        returns (Evidence memory b)
+    {
         b.domain = Typed.domain(address(this));
-        b.sequences = new uint64[](n);
-        b.queue = new bytes32[](n + flags);
-        b.work = new bytes32[](2 + 3 * n);
-        b.work[0] = bytes32(uint256(32));
-        b.work[1] = bytes32(n);
+        b.streamIdHash = details.streamIdHash;
+        b.maxSegmentMs = details.maxSegmentMs;
+        (b.jobId, b.transcoder, b.broadcaster) = (r.ref.jobId, r.ref.transcoder, r.broadcaster);
+        b.sequences = new uint64[](r.count);
+        b.queue = new bytes32[](r.count + flags);
+        b.work = new uint256[](2 + 3 * r.count);
+        (b.work[0], b.work[1]) = (32, r.count);
     }
 
     function checkSequence(
@@ -377,34 +450,58 @@ contract JobsManager is JobsBase, Proxy {
     /// The broadcaster gave this segment to this transcoder on this job, and the transcoder says
     /// what it made of it.  Fills in what goes on from it: leaf and work.
     function checkSegment(
-        Batch memory b,
+        Evidence memory b,
         uint256 i,
-        IVerifier.Request memory r,
         IJobsManager.VerifySegment calldata s,
-        IJobsManager.JobDetails calldata details
+        uint64 sequence
     ) private pure {
-        if (s.durationMs > details.maxSegmentMs) {
-            revert IJobsManager.SegmentTooLong(s.sequence, s.durationMs, details.maxSegmentMs);
+        uint32 durationMs = s.durationMs;
+        if (durationMs > b.maxSegmentMs) {
+            revert IJobsManager.SegmentTooLong(sequence, durationMs, b.maxSegmentMs);
         }
-        bytes32 streamId = details.streamIdHash;
-        uint256 jobId = r.ref.jobId;
-        bytes32 digest = Typed.segment(
-            b.domain, jobId, r.ref.transcoder, streamId, s.sequence, s.durationMs, s.dataHash
-        );
-        if (Typed.signer(digest, s.broadcasterSig) != r.broadcaster) {
-            revert IJobsManager.BadSignature("broadcaster", s.sequence);
+        bytes32 dataHash = s.dataHash;
+        IJobsManager.Signature calldata sig = s.broadcasterSig;
+        bytes32 digest =
+            Typed.segment(b.domain, b.jobId, b.transcoder, b.streamIdHash, sequence, durationMs, dataHash);
+        if (Typed.signer(digest, sig) != b.broadcaster) {
+            revert IJobsManager.BadSignature("broadcaster", sequence);
         }
-        digest = Typed.receipt(
-            b.domain, jobId, streamId, s.sequence, s.dataHash, s.transcodedHash, s.broadcasterSig
-        );
-        if (Typed.signer(digest, s.transcoderSig) != r.ref.transcoder) {
-            revert IJobsManager.BadSignature("transcoder", s.sequence);
+        digest = Typed.receipt(b.domain, b.jobId, b.streamIdHash, sequence, dataHash, s.transcodedHash, sig);
+        if (Typed.signer(digest, s.transcoderSig) != b.transcoder) {
+            revert IJobsManager.BadSignature("transcoder", sequence);
         }
-        b.queue[i] = keccak256(bytes.concat(keccak256(abi.encode(digest))));
-        b.sequences[i] = s.sequence;
-        b.work[2 + 3 * i] = bytes32(uint256(s.sequence));
-        b.work[3 + 3 * i] = s.dataHash;
-        b.work[4 + 3 * i] = s.transcodedHash;
+        keep(b, i, leafOf(digest), sequence, s);
+    }
+
+    /// (sequences[i], queue[i]) = (sequence, leaf), and (work[2 + 3 i], work[3 + 3 i], work[4 + 3 i]) =
+    /// (sequence, s.dataHash, s.transcodedHash): all lists have room for the batch.
+    function keep(
+        Evidence memory b,
+        uint256 i,
+        bytes32 leaf,
+        uint64 sequence,
+        IJobsManager.VerifySegment calldata s
+    ) private pure {
+        uint64[] memory sequences = b.sequences;
+        bytes32[] memory queue = b.queue;
+        uint256[] memory work = b.work;
+        assembly ("memory-safe") {
+            let offset := add(0x20, shl(5, i))
+            mstore(add(sequences, offset), sequence)
+            mstore(add(queue, offset), leaf)
+            let item := add(work, add(0x60, mul(0x60, i)))
+            mstore(item, sequence)
+            calldatacopy(add(item, 0x20), add(s, 0x40), 0x40)
+        }
+    }
+
+    /// keccak256(bytes.concat(keccak256(abi.encode(digest))))
+    function leafOf(bytes32 digest) private pure returns (bytes32 leaf) {
+        assembly ("memory-safe") {
+            mstore(0, digest)
+            mstore(0, keccak256(0, 0x20))
+            leaf := keccak256(0, 0x20)
+        }
     }
 
     function checkProof(IJobsManager.VerifyProof calldata p, bytes32[] memory queue, uint256 n) private pure {
@@ -413,28 +510,62 @@ contract JobsManager is JobsBase, Proxy {
         }
     }
 
-    function workHash(bytes32[] memory work) private pure returns (bytes32 h) {
-        assembly ("memory-safe") {
-            h := keccak256(add(work, 0x20), shl(5, mload(work)))
-        }
+    // ---- verdicts that come later ----
+
+    function receiveVerdicts(
+        IJobsManager.ClaimRef calldata ref,
+        uint256 verdicts,
+        uint256 count,
+        bool isFinal,
+        address[] calldata verifiers,
+        uint256 fee
+    ) external onlyVerifier {
+        share(asWords(verifiers), fee);
+        if (!isPending(ref)) return;
+        if (verdicts == 0) passBatch(ref, isFinal);
+        else if (isFinal) failBatch(ref, verdicts, count);
     }
 
-    /// The batch counts as verified, and its verifiers' fee leaves the claim.
-    function book(
-        IJobsManager.ClaimRef calldata ref,
-        ClaimState storage claim,
-        ClaimHead memory head,
-        Verified memory v,
-        uint256 verifierFee_,
-        uint256 count
-    ) private returns (uint256 fee) {
-        Money memory money = jobs[ref.jobId].money;
-        uint256 before = feesOf(money, head.segments, v.count, verifierFee_);
-        v.count += uint16(count);
-        v.batches += 1;
-        claim.verified = v;
-        fee = before - feesOf(money, head.segments, v.count, verifierFee_);
-        progressOf(ref).pendingFees -= uint96(fee);
+    /// All segments of a batch passed.  In the statistics they count once the claim is paid: nothing
+    /// overturns them any more.
+    function passBatch(IJobsManager.ClaimRef calldata ref, bool isFinal) private {
+        ClaimState storage claim = claimOf(ref);
+        Verified memory v = unpack(claim.verified);
+        v.open -= 1;
+        if (!isFinal) v.settledAt = uint32(block.number);
+        claim.verified = pack(v);
+    }
+
+    /// Something did not pass: the claim is void.  Failures above the threshold are slashed.
+    function failBatch(IJobsManager.ClaimRef calldata ref, uint256 verdicts, uint256 count) private {
+        (uint256 failed, IJobsManager.VoidReason reason) = judge(verdicts, count);
+        Failures.Ring storage ring = failures[ref.transcoder];
+        uint256 round = roundsManager.currentRound();
+        ring.add(round, count, failed);
+        ClaimHead memory head = claimOf(ref).head;
+        voidClaim(ref, head, reason);
+        if (failed == 0 || !isAboveThreshold(ring, round)) return;
+        bondingManager.slashTranscoder(ref.transcoder, address(0), settings.failedVerificationSlashAmount, 0);
+    }
+
+    function judge(uint256 verdicts, uint256 count)
+        private
+        pure
+        returns (uint256 failed, IJobsManager.VoidReason reason)
+    {
+        bool isInvalid;
+        for (uint256 i; i < count; i++) {
+            uint256 answer = (verdicts >> (2 * i)) & 3;
+            if (answer == FAIL) failed++;
+            if (answer == INVALID_INPUT) isInvalid = true;
+        }
+        if (failed != 0) reason = IJobsManager.VoidReason.FailedVerification;
+        else reason = isInvalid ? IJobsManager.VoidReason.InvalidInput : IJobsManager.VoidReason.Unavailable;
+    }
+
+    function isAboveThreshold(Failures.Ring storage ring, uint256 round) private view returns (bool) {
+        (uint256 judged, uint256 failed) = ring.sum(round);
+        return failed > 1 && failed * Perc.ONE > judged * settings.verificationFailureThreshold;
     }
 
     // ---- fees ----
@@ -455,8 +586,8 @@ contract JobsManager is JobsBase, Proxy {
         (ClaimState storage claim, ClaimHead memory head) = pending(ref);
         (,, uint256 from) = deadlines(head);
         if (block.number < from) revert IJobsManager.TooEarly(from);
-        Verified memory v = claim.verified;
-        if (v.passed != v.count) revert IJobsManager.UnverifiedVerdicts(v.passed, v.count);
+        Verified memory v = unpack(claim.verified);
+        if (v.open != 0) revert IJobsManager.VerdictsAwaited(v.open);
         // Without the hash nobody could look whether anything had to be verified: not paid for that.
         if (v.count == 0) challengeSeed(head);
         else if (!verifier.isSettled(ref)) {

@@ -79,10 +79,11 @@ contract Minter is IMinter, Manager {
     }
 
     function createReward(uint256 fracNum, uint256 fracDenom) external onlyBondingManager returns (uint256 amount) {
-        amount = Math.mulDiv(mintable, fracNum, fracDenom);
-        uint256 left = mintable - minted;
+        (uint256 all, uint256 granted) = (mintable, minted);
+        amount = Math.mulDiv(all, fracNum, fracDenom);
+        uint256 left = all - granted;
         if (amount > left) revert MintableExceeded(amount, left);
-        minted += uint128(amount);
+        minted = uint128(granted + amount);
     }
 
     function trustedTransferTokens(address to, uint256 amount) external onlyBondingManager {

@@ -8,14 +8,13 @@ import {IBondingManager} from "./interfaces/IBondingManager.sol";
 import {IController} from "./interfaces/IController.sol";
 import {IMinter} from "./interfaces/IMinter.sol";
 import {IRoundsManager} from "./interfaces/IRoundsManager.sol";
+import {BlockHash} from "./lib/BlockHash.sol";
 import {Perc} from "./lib/Perc.sol";
 
 /// Rounds are counted from 1, the first begins with the block of initialize().
 contract RoundsManager is IRoundsManager, Manager {
     using SafeCast for uint256;
 
-    /// EIP-2935: a system contract that answers the hashes of the last 8191 blocks.
-    address private constant HISTORY = 0x0000F90827F1C53a10cb7A02335B175320002935;
     /// A round has a first block and one to initialise it in.
     uint256 private constant LENGTH_MIN = 2;
     /// Votes are counted in rounds: one that never ended could not be voted away.
@@ -139,15 +138,10 @@ contract RoundsManager is IRoundsManager, Manager {
         if (hash == 0) revert BlockHashUnavailable(n);
     }
 
-    /// Sealed, from BLOCKHASH or from the history; 0 if it cannot be had (any more, or yet).
+    /// Sealed or recent; 0 if it cannot be had (any more, or yet).
     function _find(uint256 n) private view returns (bytes32 hash) {
         hash = sealedHash[n];
-        if (hash != 0 || n >= block.number) return hash;
-        hash = blockhash(n);
-        if (hash != 0) return hash;
-        (bool ok, bytes memory answer) = HISTORY.staticcall(abi.encode(n));
-        // A chain without this contract answers nothing, and success.
-        return ok && answer.length == 32 ? abi.decode(answer, (bytes32)) : bytes32(0);
+        if (hash == 0) hash = BlockHash.recent(n);
     }
 
     // ---- parameters ----
@@ -188,8 +182,11 @@ contract RoundsManager is IRoundsManager, Manager {
     // ---- the clock ----
 
     function _round(Clock memory c) private view returns (uint256 round, uint256 start) {
-        uint256 past = (block.number - c.baseBlock) / c.length;
-        return (c.baseRound + past, c.baseBlock + past * c.length);
+        // No block is before baseBlock, and none of these numbers is near 2^256.
+        unchecked {
+            uint256 past = (block.number - c.baseBlock) / c.length;
+            return (c.baseRound + past, c.baseBlock + past * c.length);
+        }
     }
 
     function _locked(Clock memory c, uint256 start) private view returns (bool) {

@@ -41,9 +41,8 @@ contract Verifier is IVerifier, VerifierBase, Proxy {
         _setParameters(p);
     }
 
-    /// ETH comes with a batch, from JobsManager, and in no other way.
     receive() external payable {
-        revert OnlyJobsManager(msg.sender);
+        revert NoEther();
     }
 
     function _implementation() internal view override returns (address) {
@@ -52,21 +51,26 @@ contract Verifier is IVerifier, VerifierBase, Proxy {
 
     // ---- JobsManager ----
 
-    function settle(Request calldata r, bytes calldata openings) external payable onlyJobs returns (uint256) {
+    function settle(Request calldata r, bytes calldata openings)
+        external
+        view
+        onlyJobs
+        returns (uint256[] memory signers)
+    {
         Bench memory bench = _committee(r, 0);
         Heard memory heard;
         _hear(bench, heard, openings, 0);
         uint256 n = heard.words.length;
         if (n < bench.quorum) revert QuorumMissing(n, bench.quorum);
+        signers = heard.words;
         for (uint256 i = 0; i < n; i++) {
-            if (_answersOf(heard.words[i]) != 0) revert NotPass(_kOf(heard.words[i]), _answersOf(heard.words[i]));
+            uint256 word = signers[i];
+            if (_answersOf(word) != 0) revert NotPass(_kOf(word), _answersOf(word));
+            signers[i] = _signerOf(word, heard.owners[i]);
         }
-        Record memory rec;
-        _keepVerdict(r, rec, heard, 0);
-        return 0;
     }
 
-    function request(Request calldata r, bytes calldata statements) external payable onlyJobs {
+    function request(Request calldata r, bytes calldata statements) external onlyJobs {
         Record memory rec;
         rec.content = _requestContent(r);
         rec.deadline = uint32(block.number + _params.verdictPeriod);
@@ -78,7 +82,7 @@ contract Verifier is IVerifier, VerifierBase, Proxy {
 
     function punishPlanted(IJobsManager.ClaimRef calldata, address, uint64[] calldata, bytes calldata)
         external
-        payable
+        returns (address[] memory)
     {
         _delegate(_extension);
     }
@@ -105,11 +109,12 @@ contract Verifier is IVerifier, VerifierBase, Proxy {
         bench.trusted = rec.stored;
         Heard memory heard = _recall(key, rec.done);
         _hear(bench, heard, openings, rec.done);
-        _punishDeniers(heard, rec.stored, r.count);
+        _punishDeniers(heard, rec.stored);
         (bool found, uint256 verdicts) = _tally(heard.words, r.count, bench.quorum);
         if (found) {
-            _keepVerdict(r, rec, heard, verdicts);
-            jobs.receiveVerdicts(r.ref, r.batch, _reported(verdicts, rec.stored, r.count), r.count, false);
+            _keepVerdict(key, r, rec, heard, verdicts);
+            uint256 reported = _reported(verdicts, rec.stored, r.count);
+            jobs.receiveVerdicts(r.ref, reported, r.count, false, _agreeing(heard, verdicts), r.fee);
         } else {
             rec.done |= uint32(heard.bits);
             _records[key] = rec;
@@ -141,11 +146,9 @@ contract Verifier is IVerifier, VerifierBase, Proxy {
         _fineSilent(_committee(r, rec.extensions), key, rec.done, silent);
         delete _records[key];
         Heard memory heard = _recall(key, rec.done);
-        // Who answered in vain is paid; if nobody did, the fee goes back into the job's escrow.
-        uint256 back = heard.known == 0 ? r.fee : 0;
-        _share(_fees, heard.owners, heard.known, r.fee - back, treasury);
         emit NoVerdict(r.ref.jobId, r.ref.transcoder, r.ref.claimId, r.batch);
-        jobs.receiveNoVerdict{value: back}(r.ref, r.batch, r.count);
+        // Who answered in vain is paid.
+        jobs.receiveNoVerdict(r.ref, heard.owners, r.fee);
     }
 
     function finalize(Request calldata r, Decision calldata decision) external whenNotPaused {
@@ -163,45 +166,46 @@ contract Verifier is IVerifier, VerifierBase, Proxy {
         if (n * STATEMENT_SIZE != statements.length) revert BadLength(statements.length, STATEMENT_SIZE);
         bytes32 domain = Typed.domain(address(jobs));
         bytes32 digest = Typed.stored(domain, b.jobId, b.transcoder, uint32(b.claimId), b.work);
-        address[] memory owners = new address[](n);
+        Heard memory heard;
+        _grow(heard, n);
         for (uint256 i = 0; i < n; i++) {
-            bytes calldata one = statements[i * STATEMENT_SIZE:(i + 1) * STATEMENT_SIZE];
+            bytes calldata one = _item(statements, i, STATEMENT_SIZE);
             uint256 k = uint16(bytes2(one));
             if (stored >> k != 0) revert NotAscending(k);
             address holder = _draw(b, k).owner;
-            _checkSigner(k, holder, digest, one[2:]);
-            _checkNew(k, holder, owners, i);
-            if (_isConflicted(b, holder)) revert Conflicted(k, holder);
+            _checkSigner(k, holder, digest, one, 2);
+            _checkNew(k, holder, heard.owners, i);
+            heard.words[i] = k << 176;
             stored |= uint8(1 << k);
         }
+        heard.bits = stored;
+        _checkConflicts(b, heard);
     }
 
-    function _keepVerdict(Request calldata r, Record memory rec, Heard memory heard, uint256 verdicts) private {
-        rec.content = _decisionContent(r, verdicts, heard.words);
+    function _keepVerdict(
+        bytes32 key,
+        Request calldata r,
+        Record memory rec,
+        Heard memory heard,
+        uint256 verdicts
+    ) private {
+        rec.content = _contentOf(r, verdicts, heard.words);
         rec.phase = verdicts == 0 ? Phase.Settled : Phase.Decided;
         rec.deadline = uint32(block.number + _params.appealPeriod);
-        _records[_keyOf(r.ref, r.batch)] = rec;
-        _payAgreeing(_fees, heard, verdicts, r.fee);
+        _records[key] = rec;
         emit Decided(r.ref.jobId, r.ref.transcoder, r.ref.claimId, r.batch, r.fee, verdicts, heard.words);
     }
 
     /// Who signed that it stored the input and now says that it is not to be had.
-    function _punishDeniers(Heard memory heard, uint256 stored, uint256 count) private {
+    function _punishDeniers(Heard memory heard, uint256 stored) private {
         if (stored == 0) return;
         uint256 taken = 0;
         for (uint256 i = heard.known; i < heard.words.length; i++) {
             uint256 word = heard.words[i];
-            if (stored >> _kOf(word) & 1 == 0 || !_saysUnavailable(word, count)) continue;
+            if (stored >> _kOf(word) & 1 == 0 || !_saysUnavailable(word)) continue;
             taken += _fine(_seatOf(word), _overturnedAmount(), Fault.StoredThenUnavailable);
         }
         if (taken != 0) _tokens[treasury] += taken;
-    }
-
-    function _saysUnavailable(uint256 word, uint256 count) private pure returns (bool) {
-        for (uint256 s = 0; s < 2 * count; s += 2) {
-            if (word >> s & 3 == UNAVAILABLE) return true;
-        }
-        return false;
     }
 
     // ---- parameters ----

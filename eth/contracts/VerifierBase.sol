@@ -15,12 +15,13 @@ import {Typed} from "./lib/Typed.sol";
 
 /// What both halves of the Verifier share: the storage, who is drawn, what they say, and fines.
 ///
-/// A batch has one word, its Record: Requests and Decisions are given again by whoever wants
-/// something of them and compared by hash, and so are the signers, a word each.  First verdicts and
-/// appeals are heard by the same code: a Bench is who may be drawn, from what, and how many.
+/// A batch has one word, its Record, and none if it passed in one transaction and nobody wants
+/// anything of it: Requests and Decisions are given again by whoever does and compared by hash, and so
+/// are the signers, a word each.  First verdicts and appeals are heard by the same code: a Bench is who
+/// may be drawn, from what, and how many.
 ///
-/// LPT held = stakes of seats + bonds of open appeals + tokens owed;
-/// ETH held = fees owed + fees of open requests.
+/// LPT held = stakes of seats + bonds of open appeals + tokens owed.  ETH: none, JobsManager keeps the
+/// fees and is told who gets them.
 abstract contract VerifierBase is IVerifierTypes, Manager {
     using Perc for uint256;
     using SeatList for SeatList.List;
@@ -54,6 +55,9 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
     uint256 internal constant UNAVAILABLE = 3;
     uint256 private constant COUNT_MAX = 64;
     uint256 private constant OPENING_SIZE = 147;
+    uint256 private constant SIGNATURE_OF_OPENING = 82;
+    /// The lower bit of each answer.
+    uint256 private constant LOWER_BITS = type(uint128).max / 3;
 
     IBondingManager internal immutable bonding;
     IJobsManager internal immutable jobs;
@@ -65,7 +69,6 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
     SeatList.List internal _list;
     uint256 internal _seatsCreated;
     mapping(uint256 seatId => Seat) internal _seats;
-    mapping(address account => uint256) internal _fees;
     mapping(address account => uint256) internal _tokens;
     mapping(bytes32 key => Record) internal _records;
     mapping(bytes32 key => Appeal) internal _appeals;
@@ -100,8 +103,17 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
         return keccak256(abi.encode(ref.jobId, ref.transcoder, ref.claimId, batch));
     }
 
-    function _requestContent(IVerifier.Request memory r) internal pure returns (uint168) {
-        return uint168(uint256(keccak256(abi.encode(r))));
+    function _requestContent(IVerifier.Request calldata r) internal pure returns (uint168) {
+        return uint168(uint256(_requestHash(r)));
+    }
+
+    /// keccak256(abi.encode(r)): it lies in call data as it is encoded.
+    function _requestHash(IVerifier.Request calldata r) private pure returns (bytes32 h) {
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            calldatacopy(p, r, 0x140)
+            h := keccak256(p, 0x140)
+        }
     }
 
     function _decisionContent(IVerifier.Request memory r, uint256 verdicts, uint256[] memory words)
@@ -109,8 +121,28 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
         pure
         returns (uint168)
     {
-        bytes32 requestHash = keccak256(abi.encode(r));
-        return uint168(uint256(keccak256(abi.encode(requestHash, verdicts, keccak256(abi.encodePacked(words))))));
+        return _decisionContent(keccak256(abi.encode(r)), verdicts, words);
+    }
+
+    function _contentOf(IVerifier.Request calldata r, uint256 verdicts, uint256[] memory words)
+        internal
+        pure
+        returns (uint168)
+    {
+        return _decisionContent(_requestHash(r), verdicts, words);
+    }
+
+    function _decisionContent(bytes32 requestHash, uint256 verdicts, uint256[] memory words)
+        private
+        pure
+        returns (uint168)
+    {
+        bytes32 all;
+        // keccak256(abi.encodePacked(words))
+        assembly ("memory-safe") {
+            all := keccak256(add(words, 0x20), shl(5, mload(words)))
+        }
+        return uint168(uint256(keccak256(abi.encode(requestHash, verdicts, all))));
     }
 
     function _openRecord(bytes32 key, IVerifier.Request calldata r) internal view returns (Record memory rec) {
@@ -126,7 +158,7 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
     {
         rec = _records[key];
         if (rec.phase < Phase.Settled) revert WrongPhase(rec.phase);
-        if (rec.content != _decisionContent(r, decision.verdicts, decision.answers)) revert ContentMismatch();
+        if (rec.content != _contentOf(r, decision.verdicts, decision.answers)) revert ContentMismatch();
     }
 
     function _after(uint256 blockNumber) internal view {
@@ -161,17 +193,51 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
     function _draw(Bench memory b, uint256 k) internal view returns (SeatList.Slot memory) {
         if (k >= b.draws) revert NotDrawn(k, b.draws);
         if (b.seats == 0) revert NoSeats(b.atBlock);
-        uint256 h = uint256(keccak256(abi.encode(b.seed, b.jobId, b.transcoder, b.claimId, k)));
+        uint256 h;
+        // keccak256(abi.encode(seed, jobId, transcoder, claimId, k)): the first four fields of b, and k
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            mcopy(p, b, 0x80)
+            mstore(add(p, 0x80), k)
+            h := keccak256(p, 0xa0)
+        }
         return _list.slotAt(h % b.seats, b.atBlock);
     }
 
     function _isConflicted(Bench memory b, address holder) internal view returns (bool) {
-        if (holder == b.transcoder || holder == b.broadcaster) return true;
+        return _isParty(b, holder) || _isBarred(b, holder) || _isParty(b, bonding.delegateOf(holder));
+    }
+
+    /// Address 0, the delegate of those who have none, is none.
+    function _isParty(Bench memory b, address who) private pure returns (bool) {
+        return who != address(0) && (who == b.transcoder || who == b.broadcaster);
+    }
+
+    function _isBarred(Bench memory b, address who) private pure returns (bool) {
         for (uint256 i = 0; i < b.barred.length; i++) {
-            if (holder == b.barred[i]) return true;
+            if (who == b.barred[i]) return true;
         }
-        address delegate = bonding.delegateOf(holder);
-        return delegate != address(0) && (delegate == b.transcoder || delegate == b.broadcaster);
+        return false;
+    }
+
+    /// None of those heard now may sit on the bench, but for those that are trusted.
+    function _checkConflicts(Bench memory b, Heard memory heard) internal view {
+        if (heard.bits & ~b.trusted == 0) return;
+        address[] memory holders = _since(heard.owners, heard.known);
+        address[] memory delegates = bonding.delegatesOf(holders);
+        for (uint256 i = 0; i < holders.length; i++) {
+            address holder = holders[i];
+            if (!_isParty(b, holder) && !_isParty(b, delegates[i]) && !_isBarred(b, holder)) continue;
+            uint256 k = _kOf(heard.words[heard.known + i]);
+            if (b.trusted >> k & 1 == 0) revert Conflicted(k, holder);
+        }
+    }
+
+    /// What follows the first n of a list.
+    function _since(address[] memory list, uint256 n) private pure returns (address[] memory rest) {
+        if (n == 0) return list;
+        rest = new address[](list.length - n);
+        for (uint256 i = 0; i < rest.length; i++) rest[i] = list[n + i];
     }
 
     function _isEmpty(Bench memory b, uint256 k, address holder) internal view returns (bool) {
@@ -188,36 +254,67 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
         uint256 n = openings.length / OPENING_SIZE;
         if (n == 0 || n * OPENING_SIZE != openings.length) revert BadLength(openings.length, OPENING_SIZE);
         _grow(heard, n);
+        bytes32 domain = Typed.domain(address(jobs));
         for (uint256 i = 0; i < n; i++) {
-            bytes calldata one = openings[i * OPENING_SIZE:(i + 1) * OPENING_SIZE];
-            uint256 k = uint16(bytes2(one));
+            bytes calldata one = _item(openings, i, OPENING_SIZE);
+            (uint256 k, uint256 answers) = _headOf(one);
             SeatList.Slot memory slot = _draw(b, k);
             if (heard.bits >> k != 0) revert NotAscending(k);
             if (done >> k & 1 != 0) revert AlreadyDone(k);
-            uint256 answers = uint128(bytes16(one[2:]));
             if (answers >> (2 * b.count) != 0) revert BadAnswers(k, answers);
-            _checkSigner(k, slot.owner, _verdictDigest(b, slot.owner, answers, one), one[82:]);
+            bytes32 digest = _verdictDigest(domain, b, slot.owner, answers, one);
+            _checkSigner(k, slot.owner, digest, one, SIGNATURE_OF_OPENING);
             _checkNew(k, slot.owner, heard.owners, heard.known + i);
-            if (b.trusted >> k & 1 == 0 && _isConflicted(b, slot.owner)) revert Conflicted(k, slot.owner);
             heard.bits |= 1 << k;
             heard.words[heard.known + i] = answers | uint256(slot.seatId) << 128 | k << 176;
         }
+        _checkConflicts(b, heard);
     }
 
-    function _verdictDigest(Bench memory b, address holder, uint256 answers, bytes calldata opening)
+    /// list[i * size:(i + 1) * size], which is there.
+    function _item(bytes calldata list, uint256 i, uint256 size) internal pure returns (bytes calldata one) {
+        assembly ("memory-safe") {
+            one.offset := add(list.offset, mul(i, size))
+            one.length := size
+        }
+    }
+
+    /// (uint16(bytes2(one)), uint128(bytes16(one[2:])))
+    function _headOf(bytes calldata one) private pure returns (uint256 k, uint256 answers) {
+        uint256 word;
+        assembly ("memory-safe") {
+            word := calldataload(one.offset)
+        }
+        return (word >> 240, uint128(word >> 112));
+    }
+
+    /// opening: OPENING_SIZE bytes
+    function _verdictDigest(
+        bytes32 domain,
+        Bench memory b,
+        address holder,
+        uint256 answers,
+        bytes calldata opening
+    ) private pure returns (bytes32) {
+        uint256 who = uint160(holder);
+        bytes32 commitment;
+        // keccak256(abi.encode(holder, answers, workHash, salt)), the last two from the opening
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            mstore(p, who)
+            mstore(add(p, 0x20), answers)
+            calldatacopy(add(p, 0x40), add(opening.offset, 18), 0x40)
+            commitment := keccak256(p, 0x80)
+        }
+        return Typed.verdict(domain, b.jobId, b.transcoder, uint32(b.claimId), b.work, commitment);
+    }
+
+    /// signature: the 65 bytes at `offset` of `item`, which are there.
+    function _checkSigner(uint256 k, address holder, bytes32 digest, bytes calldata item, uint256 offset)
         internal
-        view
-        returns (bytes32)
+        pure
     {
-        bytes32 commitment =
-            keccak256(abi.encode(holder, answers, bytes32(opening[18:50]), bytes32(opening[50:82])));
-        return Typed.verdict(
-            Typed.domain(address(jobs)), b.jobId, b.transcoder, uint32(b.claimId), b.work, commitment
-        );
-    }
-
-    function _checkSigner(uint256 k, address holder, bytes32 digest, bytes calldata signature) internal pure {
-        address signer = Typed.signer(digest, signature);
+        address signer = Typed.signerAt(digest, item, offset);
         if (signer == address(0) || signer != holder) revert BadSigner(k, signer, holder);
     }
 
@@ -249,6 +346,7 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
             heard.words[heard.known] = word;
             heard.owners[heard.known++] = _seats[_seatOf(word)].owner;
         }
+        _cut(heard.owners, heard.known);
     }
 
     function _remember(bytes32 key, IVerifier.Request calldata r, Heard memory heard, bool jury) internal {
@@ -256,6 +354,15 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
             _answers[key][_kOf(heard.words[i])] = heard.words[i];
         }
         emit Answered(r.ref.jobId, r.ref.transcoder, r.ref.claimId, r.batch, jury, heard.words);
+    }
+
+    /// Of what was heard of `owner`, PASS throughout: the word of IVerifier.settle, and back.
+    function _signerOf(uint256 word, address owner) internal pure returns (uint256) {
+        return uint160(owner) | _seatOf(word) << 160 | _kOf(word) << 208;
+    }
+
+    function _passOf(uint256 signer) internal pure returns (uint256) {
+        return uint256(uint48(signer >> 160)) << 128 | signer >> 208 << 176;
     }
 
     function _answersOf(uint256 word) internal pure returns (uint256) {
@@ -270,18 +377,31 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
         return word >> 176;
     }
 
+    /// Is one of the answers UNAVAILABLE, which has both bits?
+    function _saysUnavailable(uint256 word) internal pure returns (bool) {
+        return word & word >> 1 & LOWER_BITS != 0;
+    }
+
     /// A verdict on all segments, or none.
     function _tally(uint256[] memory words, uint256 count, uint256 quorum)
         internal
         pure
         returns (bool found, uint256 verdicts)
     {
+        if (_isUnanimous(words)) return words.length < quorum ? (false, 0) : (true, _answersOf(words[0]));
         for (uint256 s = 0; s < count; s++) {
             uint256 v;
             (found, v) = _majority(words, 2 * s, quorum);
             if (!found) return (false, 0);
             verdicts |= v << (2 * s);
         }
+    }
+
+    function _isUnanimous(uint256[] memory words) private pure returns (bool) {
+        for (uint256 i = 1; i < words.length; i++) {
+            if (_answersOf(words[i]) != _answersOf(words[0])) return false;
+        }
+        return true;
     }
 
     /// The most frequent answer, when a quorum gave it and no other as many.
@@ -304,34 +424,38 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
     /// What JobsManager is told: data that is not there is the transcoder's failure, unless a quorum
     /// of the drawn had signed that they stored it.
     function _reported(uint256 verdicts, uint256 stored, uint256 count) internal view returns (uint256 reported) {
+        if (!_saysUnavailable(verdicts)) return verdicts;
         uint256 n = 0;
         for (uint256 k = 0; stored >> k != 0; k++) n += stored >> k & 1;
-        if (verdicts == 0 || n >= _params.quorum) return verdicts;
+        if (n >= _params.quorum) return verdicts;
         for (uint256 s = 0; s < count; s++) {
             uint256 v = verdicts >> (2 * s) & 3;
             reported |= (v == UNAVAILABLE ? FAIL : v) << (2 * s);
         }
     }
 
-    /// To those whose answers are the verdict; to all, if it is put together from several answers.
-    function _payAgreeing(
-        mapping(address => uint256) storage owed,
-        Heard memory heard,
-        uint256 verdicts,
-        uint256 amount
-    ) internal {
-        address[] memory agreeing = new address[](heard.words.length);
+    /// Those whose answers are the verdict; all, if it is put together from several answers.
+    function _agreeing(Heard memory heard, uint256 verdicts) internal pure returns (address[] memory list) {
+        list = new address[](heard.words.length);
         uint256 n = 0;
         for (uint256 i = 0; i < heard.words.length; i++) {
-            if (_answersOf(heard.words[i]) == verdicts) agreeing[n++] = heard.owners[i];
+            if (_answersOf(heard.words[i]) == verdicts) list[n++] = heard.owners[i];
         }
-        if (n == 0) (agreeing, n) = (heard.owners, heard.owners.length);
-        _share(owed, agreeing, n, amount, treasury);
+        if (n == 0) return heard.owners;
+        _cut(list, n);
+    }
+
+    /// The list becomes its first n.
+    function _cut(address[] memory list, uint256 n) internal pure {
+        assembly ("memory-safe") {
+            mstore(list, n)
+        }
     }
 
     function _tellFinal(IVerifier.Request calldata r, Record memory rec, uint256 verdicts) internal {
         emit Finalized(r.ref.jobId, r.ref.transcoder, r.ref.claimId, r.batch, verdicts);
-        jobs.receiveVerdicts(r.ref, r.batch, _reported(verdicts, rec.stored, r.count), r.count, true);
+        uint256 reported = _reported(verdicts, rec.stored, r.count);
+        jobs.receiveVerdicts(r.ref, reported, r.count, true, new address[](0), 0);
     }
 
     // ---- what is taken and owed ----
@@ -354,22 +478,13 @@ abstract contract VerifierBase is IVerifierTypes, Manager {
         emit SeatLeft(seat.owner, seatId);
     }
 
-    /// Equal parts; what does not divide goes to the first.  Nobody: to `otherwise`.
-    function _share(
-        mapping(address => uint256) storage owed,
-        address[] memory to,
-        uint256 n,
-        uint256 amount,
-        address otherwise
-    ) internal {
+    /// Equal parts; what does not divide goes to the first.
+    function _share(address[] memory to, uint256 amount) internal {
         if (amount == 0) return;
-        if (n == 0) {
-            owed[otherwise] += amount;
-            return;
-        }
+        uint256 n = to.length;
         uint256 part = amount / n;
-        owed[to[0]] += part + amount % n;
-        for (uint256 i = 1; i < n; i++) owed[to[i]] += part;
+        _tokens[to[0]] += part + amount % n;
+        for (uint256 i = 1; i < n; i++) _tokens[to[i]] += part;
     }
 
     function _overturnedAmount() internal view returns (uint256) {

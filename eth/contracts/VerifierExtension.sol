@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {VerifierBase} from "./VerifierBase.sol";
 import {IBondingManager} from "./interfaces/IBondingManager.sol";
@@ -15,7 +14,7 @@ import {Perc} from "./lib/Perc.sol";
 import {SeatList} from "./lib/SeatList.sol";
 
 /// The other half of the Verifier, which delegates to it.  Of no use at its own address.
-contract VerifierExtension is VerifierBase, ReentrancyGuardTransient {
+contract VerifierExtension is VerifierBase {
     using Perc for uint256;
     using SafeERC20 for IERC20;
     using SeatList for SeatList.List;
@@ -86,16 +85,7 @@ contract VerifierExtension is VerifierBase, ReentrancyGuardTransient {
         emit SeatWithdrawn(msg.sender, seatId, stake);
     }
 
-    // ---- what is owed: pulled, so that no receiver can stop another ----
-
-    function withdrawFees(address payable account) external nonReentrant {
-        uint256 amount = _fees[account];
-        if (amount == 0) revert NothingOwed(account);
-        _fees[account] = 0;
-        emit FeesWithdrawn(account, amount);
-        (bool sent, ) = account.call{value: amount}("");
-        if (!sent) revert TransferFailed(account, amount);
-    }
+    // ---- what is owed ----
 
     function withdrawTokens(address account) external {
         uint256 amount = _tokens[account];
@@ -106,6 +96,26 @@ contract VerifierExtension is VerifierBase, ReentrancyGuardTransient {
     }
 
     // ---- appeals ----
+
+    /// The Record as a verdict in two transactions leaves it.  JobsManager has the batch's chain of
+    /// hashes, in which the signers are too: they were heard then, and what became of them since, or of
+    /// the parameters, saves nobody.
+    function record(
+        IJobsManager.ClaimRef calldata ref,
+        IJobsManager.VerifiedBatch[] calldata batches,
+        uint256 index
+    ) external whenNotPaused {
+        (IVerifier.Request memory r, uint256 settledAt) = jobs.settledBatch(ref, batches, index);
+        _notAfter(settledAt + _params.appealPeriod);
+        Record storage rec = _records[_keyOf(ref, r.batch)];
+        if (rec.phase != Phase.None) revert WrongPhase(rec.phase);
+        uint256[] memory answers = batches[index].signers;
+        for (uint256 i = 0; i < answers.length; i++) answers[i] = _passOf(answers[i]);
+        rec.content = _decisionContent(r, 0, answers);
+        rec.deadline = uint32(settledAt + _params.appealPeriod);
+        rec.phase = Phase.Settled;
+        emit Recorded(ref.jobId, ref.transcoder, ref.claimId, r, answers, rec.deadline);
+    }
 
     function appeal(IVerifier.Request calldata r, Decision calldata decision) external whenNotPaused {
         bytes32 key = _keyOf(r.ref, r.batch);
@@ -166,7 +176,7 @@ contract VerifierExtension is VerifierBase, ReentrancyGuardTransient {
         _fineJurors(r, decision, a, key, silent);
         Heard memory heard = _recall(~key, a.jury.done);
         uint256 part = heard.known == 0 ? 0 : uint256(a.bond).part(_params.juryShare);
-        _share(_tokens, heard.owners, heard.known, part, treasury);
+        _share(heard.owners, part);
         _tokens[a.appellant] += a.bond - part;
         _closeAppeal(r, rec, decision.verdicts, decision.verdicts, Outcome.NoQuorum);
     }
@@ -220,9 +230,9 @@ contract VerifierExtension is VerifierBase, ReentrancyGuardTransient {
             uint256 taken = _punishOverturned(decision, verdicts, r.count);
             uint256 part = taken.part(_params.appellantShare);
             _tokens[a.appellant] += a.bond + part;
-            _payAgreeing(_tokens, heard, found, taken - part);
+            _share(_agreeing(heard, found), taken - part);
         } else {
-            _payAgreeing(_tokens, heard, found, a.bond);
+            _share(_agreeing(heard, found), a.bond);
         }
         _closeAppeal(r, rec, decision.verdicts, verdicts, won ? Outcome.Overturned : Outcome.Upheld);
     }
@@ -288,11 +298,11 @@ contract VerifierExtension is VerifierBase, ReentrancyGuardTransient {
         address broadcaster,
         uint64[] calldata sequences,
         bytes calldata proof
-    ) external payable onlyJobs {
+    ) external onlyJobs returns (address[] memory heirs) {
         (bytes32 salt, PlantedBatch[] memory batches) = abi.decode(proof, (bytes32, PlantedBatch[]));
         if (batches.length == 0) revert PlantNotShown();
         uint256[] memory passed = new uint256[](32 * batches.length);
-        address[] memory failed = new address[](32 * batches.length);
+        heirs = new address[](32 * batches.length);
         uint256 nPassed = 0;
         uint256 nFailed = 0;
         uint256 next = 0;
@@ -303,15 +313,16 @@ contract VerifierExtension is VerifierBase, ReentrancyGuardTransient {
             next = r.batch + 1;
             _checkPlanted(batches[i]);
             uint256 mask = _plantedMask(batches[i], sequences, salt);
-            (nPassed, nFailed) = _sortSigners(batches[i].decision.answers, mask, passed, nPassed, failed, nFailed);
+            (nPassed, nFailed) = _sortSigners(batches[i].decision.answers, mask, passed, nPassed, heirs, nFailed);
         }
         uint256 taken = 0;
         uint256 amount = _overturnedAmount();
         for (uint256 i = 0; i < nPassed; i++) taken += _fine(passed[i], amount, Fault.Planted);
         _tokens[broadcaster] += taken / 2;
         _tokens[treasury] += taken - taken / 2;
-        _share(_fees, failed, nFailed, msg.value, treasury);
-        emit PlantPunished(ref.jobId, ref.transcoder, ref.claimId, nPassed, nFailed, msg.value);
+        emit PlantPunished(ref.jobId, ref.transcoder, ref.claimId, nPassed, nFailed);
+        if (nFailed == 0) heirs[0] = treasury;
+        _cut(heirs, nFailed == 0 ? 1 : nFailed);
     }
 
     function _checkPlanted(PlantedBatch memory p) private view {
@@ -376,10 +387,6 @@ contract VerifierExtension is VerifierBase, ReentrancyGuardTransient {
 
     function seatsCreated() external view returns (uint256) {
         return _seatsCreated;
-    }
-
-    function fees(address account) external view returns (uint256) {
-        return _fees[account];
     }
 
     function tokens(address account) external view returns (uint256) {

@@ -11,7 +11,7 @@
 #include "node/chain/deploy_int.h"
 
 /* Gas: what a byte of code costs to keep, and a creation or call without it. */
-#define GAS_CODE_BYTE 220
+#define GAS_CODE_BYTE 185
 #define GAS_CREATE 120000
 #define GAS_CALL 90000
 #define GAS_UPGRADE 350000

@@ -87,35 +87,38 @@ void follower_drop_blocks(struct follower *f)
 }
 
 /* How much the round asked for at once; NULL when it asked for one thing. */
-static uint64_t *bound_of_round(struct follower *f, uint64_t *max)
+static struct follower_bound *bound_of_round(struct follower *f)
 {
-	*max = f->plan.what == FOLLOW_RANGE ? FOLLOWER_RANGE_MAX : FOLLOWER_BLOCKS_MAX;
 	if (f->plan.what == FOLLOW_RANGE)
-		return &f->bounds.range_max;
-	return f->plan.what == FOLLOW_BLOCKS ? &f->bounds.blocks_max : NULL;
+		return &f->range;
+	return f->plan.what == FOLLOW_BLOCKS ? &f->batch_size : NULL;
 }
 
-/* It may have been too much for the endpoint: less is asked for, at once when that was said. */
+/* It may have been too much for the endpoint: less is asked for, at once when that was said.
+ * An answer that came and does not hold (ERR_INVALID) says nothing about that. */
 static bool shrink(struct follower *f, const struct err *err)
 {
-	uint64_t max, *bound = bound_of_round(f, &max);
+	struct follower_bound *b = bound_of_round(f);
 
-	f->n_successes = 0;
-	if (!bound || *bound == 1)
+	if (!b || b->now == 1 || err->code == ERR_INVALID || err->code == ERR_NOT_FOUND)
 		return false;
-	*bound /= 2;
-	return err->code == ERR_INVALID || err->code == ERR_LIMIT || err->code == ERR_DENIED;
+	b->too_much = b->now;
+	b->now /= 2;
+	b->n_good = 0;
+	return err->code == ERR_LIMIT || err->code == ERR_DENIED;
 }
 
-/* More is tried now and then only: what is refused costs a round. */
+/* Quickly up to what was too much, that again only now and then: it costs a round. */
 static void grow(struct follower *f)
 {
-	uint64_t max, *bound = bound_of_round(f, &max);
+	struct follower_bound *b = bound_of_round(f);
 
-	if (!bound || ++f->n_successes < GROW_AFTER)
+	if (!b || b->now == b->max)
 		return;
-	f->n_successes = 0;
-	*bound = 2 * *bound < max ? 2 * *bound : max;
+	if (++b->n_good >= GROW_AFTER)
+		b->too_much = UINT64_MAX;
+	if (2 * b->now < b->too_much)
+		b->now = 2 * b->now < b->max ? 2 * b->now : b->max;
 }
 
 void follower_fail(struct follower *f, const struct err *err)
@@ -239,8 +242,8 @@ struct follower *follower_new(uv_loop_t *loop, const struct follower_opts *opts,
 	f->meta.start_block = opts->start_block;
 	f->meta.addresses = hash_keccak256(opts->addresses, opts->n_addresses * sizeof(opts->addresses[0]));
 	kept_init(&f->kept, opts->keep ? opts->keep : KEEP_DEFAULT);
-	f->bounds = (struct follow_bounds){ .start_block = opts->start_block, .blocks_max = FOLLOWER_BLOCKS_MAX,
-					    .range_max = FOLLOWER_RANGE_MAX };
+	f->range = (struct follower_bound){ FOLLOWER_RANGE_MAX, FOLLOWER_RANGE_MAX, UINT64_MAX, 0 };
+	f->batch_size = (struct follower_bound){ FOLLOWER_BLOCKS_MAX, FOLLOWER_BLOCKS_MAX, UINT64_MAX, 0 };
 	uv_timer_init(loop, &f->timer);
 	f->timer.data = f;
 	rest(f, 0);

@@ -79,10 +79,12 @@ static void fail(struct follower *f, struct err *err, const char *what)
 	follower_fail(f, err);
 }
 
-/* An answer came that cannot be used: next time another endpoint is asked. */
+/* An answer came that cannot be used: next time another endpoint is asked.  (Not when it was
+ * too much: less is.) */
 static void refuse(struct follower *f, struct err *err, const char *what)
 {
-	rpc_blame(f->o.rpc, err->msg);
+	if (err->code != ERR_LIMIT)
+		rpc_blame(f->o.rpc, err->msg);
 	fail(f, err, what);
 }
 
@@ -107,9 +109,10 @@ static int batch_over(struct follower *f, const struct err *err, const char *wha
 	return -1;
 }
 
+/* ERR_LIMIT: there is no common way to say that something is too much. */
 static int check_reply(const struct rpc_reply *r, struct err *err)
 {
-	return r->result ? 0 : err_set(err, ERR_INVALID, "refused: %.150s", r->message);
+	return r->result ? 0 : err_set(err, ERR_LIMIT, "refused: %.150s", r->message);
 }
 
 static int read_header(struct eth_header *h, const struct rpc_reply *r, struct err *err)
@@ -143,6 +146,7 @@ static bool read_bloom(struct bloom *b, const struct rpc_reply *r)
 static void on_head(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
 {
 	struct follower *f = arg;
+	const struct follow_bounds bounds = { f->o.start_block, f->batch_size.now, f->range.now };
 	struct err e;
 
 	if (batch_over(f, err, "the head") < 0)
@@ -152,7 +156,7 @@ static void on_head(void *arg, struct rpc_reply *replies, size_t n, const struct
 		return;
 	}
 	f->has_above = false;
-	follow_on_head(&f->plan, &f->kept, &f->bounds, &f->head);
+	follow_on_head(&f->plan, &f->kept, &bounds, &f->head);
 	act(f);
 }
 
@@ -462,7 +466,7 @@ static void on_range(void *arg, struct rpc_reply *replies, size_t n, const struc
 	f->blocks = xcalloc(1, sizeof(*f->blocks));
 	f->n_blocks = 1;
 	if (read_range(f, replies, n, &e) < 0) {
-		fail(f, &e, "a range of logs");
+		refuse(f, &e, "a range of logs");
 		return;
 	}
 	f->next_check = 0;
@@ -502,7 +506,7 @@ static void on_seek(void *arg, struct rpc_reply *replies, size_t n, const struct
 		refuse(f, &e, "headers of another branch");
 		return;
 	}
-	follow_on_seek(&f->plan, &f->kept, f->bounds.start_block, h, n, f->has_above ? &f->above : NULL);
+	follow_on_seek(&f->plan, &f->kept, f->o.start_block, h, n, f->has_above ? &f->above : NULL);
 	f->has_above = true;
 	f->above = h[0];
 	act(f);

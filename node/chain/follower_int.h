@@ -25,6 +25,13 @@ struct follower_block {
 	struct eth_logs logs;		/* owned */
 };
 
+/* How much is asked for at once. */
+struct follower_bound {
+	uint64_t now, max;
+	uint64_t too_much;		/* what failed lately; UINT64_MAX: nothing */
+	unsigned n_good;		/* rounds since then */
+};
+
 struct follower {
 	uv_loop_t *loop;
 	struct follower_opts o;
@@ -48,9 +55,8 @@ struct follower {
 	size_t n_blocks;
 	size_t next_check;		/* which of them, or of a range's logs, is looked at next */
 
-	struct follow_bounds bounds;	/* they shrink when answers fail */
+	struct follower_bound range, batch_size;
 	unsigned n_failures;		/* in a row */
-	unsigned n_successes;		/* in a row, at these bounds */
 	int64_t degraded_since;
 	char why[160];
 	struct hash32 told_hash;	/* what moved was last told */

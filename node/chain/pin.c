@@ -1,6 +1,6 @@
 /*
- * The chain id and the genesis may be one endpoint's word: a lie about them stops the
- * program.  Where the contracts are decides where money goes: two endpoints must agree.
+ * Where the contracts are decides where money goes: two endpoints must agree about all that
+ * is pinned, where there are two.  All is one batch, since whoever types a command waits for it.
  */
 #include "node/chain/pin.h"
 
@@ -15,7 +15,6 @@
 
 #include <jansson.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/hex.h"
@@ -55,28 +54,19 @@ const char *chain_contract_name(enum chain_contract c)
 
 /* ---- asking ---- */
 
+/* Of the contracts each has a call, the Controller's is for its code. */
+enum { ASK_CHAIN_ID, ASK_GENESIS, ASK_HEAD, ASK_CONTRACTS, N_ASKED = ASK_CONTRACTS + N_CHAIN_CONTRACTS };
+
 /* Frees itself after done. */
 struct pinning {
-	struct rpc *rpc;
+	struct rpc_batch *batch;
 	struct chain_pin pin;
+	struct eth_header head;
 	uint64_t want_chain_id;
-	int64_t deadline_ms;
+	bool has_controller;
 	pin_done_cb *done;
 	void *arg;
 };
-
-static void finish(struct pinning *p, const struct err *err)
-{
-	p->done(p->arg, err ? NULL : &p->pin, err);
-	free(p);
-}
-
-static uint64_t time_left(const struct pinning *p)
-{
-	int64_t left = p->deadline_ms - clock_mono_ms();
-
-	return left > 1 ? left : 1;
-}
 
 static const char *controller_text(char to[43], const struct pinning *p)
 {
@@ -133,25 +123,6 @@ static int read_contract(struct pinning *p, enum chain_contract c, const struct 
 	return rc;
 }
 
-/* replies: the Controller's code, and of each contract behind it what it says. */
-static void on_contracts(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
-{
-	struct pinning *p = arg;
-	struct err e;
-	int rc;
-
-	if (err) {
-		e = *err;
-		err_wrap(&e, "the contracts");
-		finish(p, &e);
-		return;
-	}
-	rc = read_code(p, &replies[0], &e);
-	for (int c = CONTRACT_CONTROLLER + 1; rc == 0 && c < N_CHAIN_CONTRACTS; c++)
-		rc = read_contract(p, c, &replies[c], &e);
-	finish(p, rc < 0 ? &e : NULL);
-}
-
 static char *get_contract_params(const char *controller, const char *name)
 {
 	struct abi_selector sel = abi_selector_of("getContract(bytes32)");
@@ -163,34 +134,18 @@ static char *get_contract_params(const char *controller, const char *name)
 	return xasprintf("[{\"to\":\"%s\",\"data\":\"0x%s%s\"},\"latest\"]", controller, sel_hex, id_hex);
 }
 
-static void ask_contracts(struct pinning *p)
-{
-	struct rpc_call calls[N_CHAIN_CONTRACTS];
-	char *params[N_CHAIN_CONTRACTS], at[43];
-
-	controller_text(at, p);
-	params[0] = xasprintf("[\"%s\",\"latest\"]", at);
-	calls[0] = (struct rpc_call){ "eth_getCode", params[0] };
-	for (int c = CONTRACT_CONTROLLER + 1; c < N_CHAIN_CONTRACTS; c++) {
-		params[c] = get_contract_params(at, contracts[c].name);
-		calls[c] = (struct rpc_call){ "eth_call", params[c] };
-	}
-	rpc_send(p->rpc, RPC_AGREE, calls, N_CHAIN_CONTRACTS, time_left(p), on_contracts, p);
-	for (int c = 0; c < N_CHAIN_CONTRACTS; c++)
-		free(params[c]);
-}
-
 static int read_chain(struct pinning *p, const struct rpc_reply *replies, struct err *err)
 {
+	static const char *const what[] = { "the chain id", "block 0", "the head" };
 	struct eth_header genesis;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < ASK_CONTRACTS; i++) {
 		if (!replies[i].result)
-			return err_set(err, ERR_INVALID, "%s: refused: %.130s", i ? "block 0" : "the chain id",
-				       replies[i].message);
+			return err_set(err, ERR_INVALID, "%s: refused: %.130s", what[i], replies[i].message);
 	}
-	if (rpc_u64(&p->pin.chain_id, replies[0].result, "chain id", err) < 0 ||
-	    rpc_header(&genesis, replies[1].result, err) < 0)
+	if (rpc_u64(&p->pin.chain_id, replies[ASK_CHAIN_ID].result, "chain id", err) < 0 ||
+	    rpc_header(&genesis, replies[ASK_GENESIS].result, err) < 0 ||
+	    rpc_header(&p->head, replies[ASK_HEAD].result, err) < 0)
 		return -1;
 	if (genesis.number != 0)
 		return err_set(err, ERR_INVALID, "asked for block 0 it told of %" PRIu64, genesis.number);
@@ -201,36 +156,82 @@ static int read_chain(struct pinning *p, const struct rpc_reply *replies, struct
 	return 0;
 }
 
-static void on_chain(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
+static int read_replies(struct pinning *p, const struct rpc_reply *replies, struct err *err)
+{
+	const struct rpc_reply *of = replies + ASK_CONTRACTS;
+
+	if (read_chain(p, replies, err) < 0)
+		return -1;
+	if (!p->has_controller)
+		return 0;
+	if (read_code(p, &of[CONTRACT_CONTROLLER], err) < 0)
+		return -1;
+	for (int c = CONTRACT_CONTROLLER + 1; c < N_CHAIN_CONTRACTS; c++)
+		if (read_contract(p, c, &of[c], err) < 0)
+			return -1;
+	return 0;
+}
+
+static void on_replies(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
 {
 	struct pinning *p = arg;
-	struct err e;
+	struct err e = { 0 };
+	int rc = -1;
 
 	if (err) {
 		e = *err;
 		err_wrap(&e, "the chain");
-		finish(p, &e);
-	} else if (read_chain(p, replies, &e) < 0) {
-		finish(p, &e);
 	} else {
-		ask_contracts(p);
+		rc = read_replies(p, replies, &e);
 	}
+	if (rc == 0)
+		p->done(p->arg, &p->pin, &p->head, NULL);
+	else
+		p->done(p->arg, NULL, NULL, &e);
+	free(p);
 }
 
-void pin_ask(struct rpc *r, const struct eth_addr *controller, uint64_t want_chain_id,
-	     uint64_t deadline_ms, pin_done_cb *done, void *arg)
+static void ask(struct pinning *p, struct rpc *r, uint64_t deadline_ms)
 {
-	static const struct rpc_call calls[] = { { "eth_chainId", "[]" },
-						 { "eth_getBlockByNumber", "[\"0x0\",false]" } };
+	struct rpc_call calls[N_ASKED] = {
+		[ASK_CHAIN_ID] = { "eth_chainId", "[]" },
+		[ASK_GENESIS] = { "eth_getBlockByNumber", "[\"0x0\",false]" },
+		[ASK_HEAD] = { "eth_getBlockByNumber", "[\"latest\",false]" },
+	};
+	int n_contracts = p->has_controller ? N_CHAIN_CONTRACTS : 0;
+	char *params[N_CHAIN_CONTRACTS], at[43];
+
+	controller_text(at, p);
+	for (int c = 0; c < n_contracts; c++) {
+		bool code = c == CONTRACT_CONTROLLER;
+
+		params[c] = code ? xasprintf("[\"%s\",\"latest\"]", at) : get_contract_params(at, contracts[c].name);
+		calls[ASK_CONTRACTS + c] = (struct rpc_call){ code ? "eth_getCode" : "eth_call", params[c] };
+	}
+	p->batch = rpc_send(r, RPC_AGREE, calls, ASK_CONTRACTS + n_contracts, deadline_ms, on_replies, p);
+	for (int c = 0; c < n_contracts; c++)
+		free(params[c]);
+}
+
+struct pinning *pin_ask(struct rpc *r, const struct eth_addr *controller, uint64_t want_chain_id,
+			uint64_t deadline_ms, pin_done_cb *done, void *arg)
+{
 	struct pinning *p = xcalloc(1, sizeof(*p));
 
-	p->rpc = r;
-	p->pin.contracts[CONTRACT_CONTROLLER] = *controller;
+	p->has_controller = controller;
+	if (controller)
+		p->pin.contracts[CONTRACT_CONTROLLER] = *controller;
 	p->want_chain_id = want_chain_id;
-	p->deadline_ms = clock_mono_ms() + (int64_t)deadline_ms;
 	p->done = done;
 	p->arg = arg;
-	rpc_send(r, RPC_ANY, calls, 2, deadline_ms, on_chain, p);
+	ask(p, r, deadline_ms);
+	return p;
+}
+
+void pin_cancel(struct pinning *p)
+{
+	rpc_cancel(p->batch);
+	free(p);
 }
 
 /* ---- the pin on disk ---- */

@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "base/sig.h"
 struct err;
+struct eth_header;
+struct pinning;
 struct rpc;
 
 /*
@@ -29,13 +31,16 @@ struct chain_pin {
 	struct eth_addr contracts[N_CHAIN_CONTRACTS];	/* zero where there is none */
 };
 
-/* Asks for all of it in two batches.  err: ERR_INVALID in words for people when the chain id is not
- * want_chain_id (unless 0), there is no code at the Controller, it does not answer as one, or a
- * contract that must be there is not; ERR_IO/ERR_TIMEOUT when no endpoint answers.
- * done runs once, never within pin_ask. */
-typedef void pin_done_cb(void *arg, const struct chain_pin *pin, const struct err *err);
-void pin_ask(struct rpc *r, const struct eth_addr *controller, uint64_t want_chain_id,
-	     uint64_t deadline_ms, pin_done_cb *done, void *arg);
+/* Asks for all of it, and for the head, in one batch.  controller NULL: there is none yet, so that
+ * the pin gets chain id and genesis only.  err: ERR_INVALID in words for people when the chain id is
+ * not want_chain_id (unless 0), there is no code at the Controller, it does not answer as one, or a
+ * contract that must be there is not; what rpc_send fails with when no endpoint answers.
+ * done runs once, never within pin_ask; not after pin_cancel.  head is one endpoint's word. */
+typedef void pin_done_cb(void *arg, const struct chain_pin *pin, const struct eth_header *head,
+			 const struct err *err);
+struct pinning *pin_ask(struct rpc *r, const struct eth_addr *controller, uint64_t want_chain_id,
+			uint64_t deadline_ms, pin_done_cb *done, void *arg);
+void pin_cancel(struct pinning *p);
 
 /* "money/31337-3fa20b17": a store's folder for this chain, below the data directory. */
 void pin_store_name(char to[64], const struct chain_pin *p);

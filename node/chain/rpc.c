@@ -161,25 +161,28 @@ static bool replies_equal(const struct rpc_reply *a, const struct rpc_reply *b)
 	       (a->n_data == 0 || memcmp(a->data, b->data, a->n_data) == 0);
 }
 
-static bool tries_agree(const struct rpc_try *a, const struct rpc_try *b, size_t n)
+static bool tries_agree(struct rpc_batch *batch, const struct rpc_try *a, const struct rpc_try *b)
 {
+	const struct rpc_call *c = batch->calls;
 	size_t i;
 
-	if (a->state != TRY_ANSWERED || b->state != TRY_ANSWERED)
-		return false;
-	for (i = 0; i < n; i++)
-		if (!replies_equal(&a->replies[i], &b->replies[i]))
+	for (i = 0; i < batch->n; i++) {
+		if (!rpc_call_is_head(&c[i]) && !replies_equal(&a->replies[i], &b->replies[i])) {
+			batch->differs = c[i].method;
 			return false;
+		}
+	}
 	return true;
 }
 
 static struct rpc_try *find_agreed(struct rpc_batch *b)
 {
+	const struct rpc_try *t = b->tries;
 	size_t i, k;
 
 	for (i = 0; i < b->rpc->n; i++)
 		for (k = 0; k < i; k++)
-			if (tries_agree(&b->tries[i], &b->tries[k], b->n))
+			if (t[i].state == TRY_ANSWERED && t[k].state == TRY_ANSWERED && tries_agree(b, &t[i], &t[k]))
 				return &b->tries[k];
 	return NULL;
 }
@@ -302,7 +305,6 @@ static void end_round(struct rpc_batch *b)
 	} else if (n_answered == 0 && all_are_of_another_chain(b->rpc)) {
 		deliver_wrong_chain(b);
 	} else {
-		b->differs = b->differs || n_answered > 1;
 		next_round(b);
 	}
 }
@@ -374,8 +376,8 @@ static void too_late(struct rpc_batch *b)
 	} else if (t && !b->differs && (b->way == RPC_EACH || n_in(b, TRY_ANSWERED) == 1)) {
 		deliver(b, t);
 	} else {
-		if (b->differs || t)
-			err_set(&err, ERR_DENIED, "the endpoints' answers to %s differ", b->calls[0].method);
+		if (b->differs)
+			err_set(&err, ERR_DENIED, "the endpoints' answers to %s differ", b->differs);
 		else if (!err.code)
 			err_set(&err, ERR_TIMEOUT, "no JSON-RPC endpoint answered within %" PRId64 " ms",
 				b->deadline_ms - b->begun_ms);

@@ -34,7 +34,8 @@ enum rpc_way {
 	RPC_EACH,	/* sent to every endpoint in use; done when one accepted, with its answer,
 			 * else with a refusal: for transactions.  The others' sending goes on */
 	RPC_AGREE,	/* two endpoints' answers must be equal, where two are configured and
-			 * answer; done with ERR_DENIED when they stay different: for money */
+			 * answer; done with ERR_DENIED when they stay different: for money.  Block
+			 * "latest" may differ: they are seldom at the same */
 };
 
 /* replies: n of them, or NULL and err; freed by rpc after the call, a caller may take what it

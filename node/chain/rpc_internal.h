@@ -63,7 +63,8 @@ struct rpc_batch {
 	int64_t wake_ms;		/* when to look again */
 	unsigned rounds;		/* of all endpoints without success */
 	bool refused;			/* too many were in flight */
-	bool differs;			/* RPC_AGREE: endpoints said different things */
+	const char *differs;		/* RPC_AGREE: endpoints said different things about this
+					 * method; NULL: not yet */
 	bool delivered;			/* RPC_EACH: only the other endpoints' tries go on */
 	struct rpc_try tries[RPC_ENDPOINTS_MAX];	/* by endpoint, in this round */
 	struct err last;		/* the last failure of an endpoint */
@@ -113,6 +114,7 @@ void rpc_try_checked(struct rpc_try *t, const struct err *why_not);	/* of a try 
 void rpc_try_check_late(struct rpc_try *t);	/* the check itself goes on */
 void rpc_try_clear(struct rpc_try *t);		/* cancels, frees, back to TRY_NONE */
 bool rpc_try_is_running(const struct rpc_try *t);
+bool rpc_call_is_head(const struct rpc_call *c);	/* block "latest" */
 
 /* ---- rpc.c ---- */
 /* Something happened to a try of this batch. */

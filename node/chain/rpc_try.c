@@ -147,6 +147,11 @@ void rpc_try_check_late(struct rpc_try *t)
 
 /* ---- answers ---- */
 
+bool rpc_call_is_head(const struct rpc_call *c)
+{
+	return strcmp(c->method, "eth_getBlockByNumber") == 0 && strncmp(c->params, "[\"latest\"", 9) == 0;
+}
+
 static void note_heads(struct rpc_try *t)
 {
 	struct eth_header h;
@@ -160,8 +165,7 @@ static void note_heads(struct rpc_try *t)
 			continue;
 		if (strcmp(c->method, "eth_blockNumber") == 0 && rpc_u64(&h.number, j, "", NULL) == 0)
 			rpc_endpoint_told_head(t->ep, h.number);
-		if (strcmp(c->method, "eth_getBlockByNumber") == 0 && strstr(c->params, "\"latest\"") &&
-		    rpc_header(&h, j, NULL) == 0)
+		if (rpc_call_is_head(c) && rpc_header(&h, j, NULL) == 0)
 			rpc_endpoint_told_head(t->ep, h.number);
 	}
 }

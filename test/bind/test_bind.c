@@ -183,25 +183,19 @@ static void structs_are_encoded(void **state)
 	buf_fini(&b);
 }
 
-static struct bind_bytes filled(uint8_t *p, int byte, size_t n)
-{
-	memset(p, byte, n);
-	return (struct bind_bytes){ p, n };
-}
-
 static void structs_in_arrays_and_arrays_in_structs_are_encoded(void **state)
 {
-	uint8_t room[3][65], ranges[2] = { 0x20, 0x21 }, statement = 0x27;
-	struct hash32 proof[] = { H(23), H(24) };
-	struct u256 flags[] = { U(25) };
+	uint8_t ranges[2] = { 0x27, 0x28 }, statement = 0x34;
+	struct hash32 proof[] = { H(30), H(31) };
+	struct u256 flags[] = { U(32) };
 	struct jobs_manager_claim_ref ref = { U(1), A(2), 3 };
 	struct jobs_manager_verify_segment segments[] = {
-		{ 4, 5, H(6), H(7), filled(room[0], 8, 65), filled(room[1], 9, 65) },
-		{ UINT64_MAX, UINT32_MAX, H(12), H(13), { NULL, 0 }, filled(room[2], 15, 33) },
+		{ 4, 5, H(6), H(7), { H(8), H(9), 10 }, { H(11), H(12), 13 } },
+		{ UINT64_MAX, UINT32_MAX, H(14), H(15), { H(16), H(17), 18 }, { H(19), H(20), 255 } },
 	};
 	struct jobs_manager_verify_proof p = {
-		.details = { H(16), H(17), 18, H(19) }, .ranges = { ranges, 2 }, .root = H(22),
-		.proof = proof, .n_proof = 2, .flag_bits = flags, .n_flag_bits = 1, .flag_count = 26,
+		.details = { H(21), H(22), 23, H(24), A(25), U(26) }, .ranges = { ranges, 2 }, .root = H(29),
+		.proof = proof, .n_proof = 2, .flag_bits = flags, .n_flag_bits = 1, .flag_count = 33,
 	};
 	struct buf b;
 
@@ -211,6 +205,26 @@ static void structs_in_arrays_and_arrays_in_structs_are_encoded(void **state)
 	ref.claim_id = (uint64_t)UINT32_MAX + 1;
 	jobs_manager_verify_call(&b, &ref, segments, 2, &p, &statement, 1);
 	assert_true(b.failed);
+	buf_fini(&b);
+}
+
+static void structs_of_any_length_in_arrays_are_encoded(void **state)
+{
+	uint8_t ranges[2] = { 5, 6 };
+	uint64_t first[] = { 8, UINT64_MAX }, third[] = { 12 };
+	struct u256 one[] = { U(10) }, two[] = { U(14), U(15) };
+	struct jobs_manager_claim_ref ref = { U(1), A(2), 3 };
+	struct hash32 root = H(7), salt = H(16);
+	struct jobs_manager_verified_batch batches[] = {
+		{ .sequences = first, .n_sequences = 2, .work = H(9), .signers = one, .n_signers = 1 },
+		{ .work = H(11) },
+		{ .sequences = third, .n_sequences = 1, .work = H(13), .signers = two, .n_signers = 2 },
+	};
+	struct buf b;
+
+	buf_init(&b, 4096);
+	jobs_manager_missed_verification_slash_call(&b, &ref, 4, ranges, 2, &root, batches, 3, &salt);
+	assert_call(&b, "missedVerificationSlash");
 	buf_fini(&b);
 }
 
@@ -618,6 +632,7 @@ int main(void)
 		cmocka_unit_test(arrays_are_encoded),
 		cmocka_unit_test(structs_are_encoded),
 		cmocka_unit_test(structs_in_arrays_and_arrays_in_structs_are_encoded),
+		cmocka_unit_test(structs_of_any_length_in_arrays_are_encoded),
 		cmocka_unit_test(a_call_that_does_not_fit_fails),
 		cmocka_unit_test(plain_results_are_read),
 		cmocka_unit_test(arrays_of_structs_are_read),

@@ -2,10 +2,10 @@
 // system: what the attacker has before and after.  Those of stake are in attacks_stake.
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
-import { ZeroAddress, id } from 'ethers'
+import { ZeroAddress, concat, id, toBeHex } from 'ethers'
 import { event_of, events_of, expect_event, expect_revert, make_receipt, receipt_tree, run, sign } from './lib/kit.mjs'
 import { high_s } from './lib/court.mjs'
-import { ETH, STATUS, VOID, pack, sequences_of } from './lib/jobs.mjs'
+import { ETH, STATUS, VOID, pack, sequences_of, split } from './lib/jobs.mjs'
 import { PRICE, Whole, finding, missed_action } from './lib/whole.mjs'
 
 let w
@@ -24,7 +24,7 @@ test('weakness 1: silence of the oracle does not pay', async () => {
 	const seated = await seats()
 	const { r, draws } = await w.ask(claim)
 	await w.until(claim, 'payable')
-	await refused(w.distribute(claim), 'UnverifiedVerdicts', [0, claim.challenged.length])
+	await refused(w.distribute(claim), 'VerdictsAwaited', [1])
 
 	// The silent are fined as often as they are drawn; nobody can call this a success.
 	await w.kit.reset()
@@ -68,7 +68,9 @@ test('weakness 3: a claim of segments that never were costs a tenth of all stake
 	const lie = { ...claim, receipts: { ...receipts, [s]: make_receipt(w.jobs, t, t, { ...receipts[0], sequence: s }) } }
 	const [ref, , proof] = w.evidence(claim, [0n])
 	const { sequence, durationMs, dataHash, transcodedHash, broadcasterSig, transcoderSig } = lie.receipts[s]
-	const segment = { sequence, durationMs, dataHash, transcodedHash, broadcasterSig, transcoderSig }
+	const segment = {
+		sequence, durationMs, dataHash, transcodedHash, broadcasterSig: split(broadcasterSig), transcoderSig: split(transcoderSig),
+	}
 	await refused(w.jobs.connect(t).verify(ref, [segment], proof, '0x'), 'BadSignature', ['broadcaster', s])
 
 	const before = { stake: await w.total_stake(t), finder: await w.lpt(w.finder), pool: await w.lpt(w.treasury) }
@@ -111,16 +113,16 @@ test('weakness 5: an answer to a question that nobody asked does nothing', async
 	const wrong = (q, name, args) => expect_revert(w.verifier.connect(w.stranger).answer(q, w.openings(q, draws, 1n)), w.verifier, name, args)
 	await wrong(r, 'WrongPhase', [0])
 	await wrong({ ...r, ref: { jobId: 0n, transcoder: claim.by.address, claimId: 0 } }, 'WrongPhase', [0])
-	await refused(w.jobs.connect(w.stranger).receiveVerdicts(claim.ref, 0, 1, 1, true), 'OnlyVerifier', [w.stranger])
-	await refused(w.jobs.connect(w.stranger).receiveNoVerdict(claim.ref, 0, 1), 'OnlyVerifier', [w.stranger])
+	await refused(w.jobs.connect(w.stranger).receiveVerdicts(claim.ref, 1, 1, true, [], 0), 'OnlyVerifier', [w.stranger])
+	await refused(w.jobs.connect(w.stranger).receiveNoVerdict(claim.ref, [], 0), 'OnlyVerifier', [w.stranger])
 
 	// Answered once, it is answered: the same openings, or others, come too late.
 	const asked = await w.ask(claim)
 	await expect_revert(w.verifier.answer({ ...asked.r, count: 9n }, '0x'), w.verifier, 'ContentMismatch', [])
 	await w.answer(asked, claim.challenged.map(() => 0n))
 	await wrong(asked.r, 'WrongPhase', [2])
-	const { passed, verified } = await w.get_claim(claim)
-	assert.deepEqual([passed, verified], [BigInt(claim.challenged.length), BigInt(claim.challenged.length)])
+	const { open, verified } = await w.get_claim(claim)
+	assert.deepEqual([open, verified], [0n, BigInt(claim.challenged.length)])
 	assert.equal(await w.total_stake(claim.by), stake)
 })
 
@@ -143,8 +145,7 @@ test('weakness 8: a segment is verified once, in time, by its claimant, for a fe
 	await refused(verify(w.stranger, [first]), 'NotTranscoder', [job.id, w.stranger])
 	await refused(verify(claim.by, [other]), 'NotChallenged', [other])
 	await refused(verify(claim.by, []), 'InvalidBatch', [0, 64])
-	await w.pass(claim, [first])
-	const paid = await w.chain.balance(w.verifier)
+	const { fee: paid } = event_of(await w.pass(claim, [first]), w.jobs, 'VerifyWithVerdicts')
 	assert.equal(paid, 3n * job.fee / 10n, 'three tenths of a segment\'s price')
 	assert.equal((await w.get_claim(claim)).fees, claim.fees - paid, 'out of the claim')
 	await refused(verify(claim.by, [first]), 'NotAscending', [first, first + 1n])
@@ -153,8 +154,8 @@ test('weakness 8: a segment is verified once, in time, by its claimant, for a fe
 	await refused(w.jobs.connect(claim.by).verify(ref, [segment, segment], proof, '0x'), 'NotAscending', [second, second + 1n])
 	await w.chain.next_is(claim.block + 51)
 	await refused(verify(claim.by, [second]), 'TooLate', [claim.block + 50])
-	assert.equal((await w.get_claim(claim)).batches, 1n)
-	assert.equal(await w.chain.balance(w.verifier), paid)
+	assert.deepEqual([(await w.get_claim(claim)).verified, (await w.get_claim(claim)).open], [1n, 0n])
+	assert.equal((await w.get_claim(claim)).fees, claim.fees - paid)
 })
 
 test('weakness 9: who makes a job or a claim cannot know what it draws', async () => {
@@ -326,11 +327,12 @@ test('weakness 19: signatures with a high s, and nodes as leaves, are refused', 
 	const [s] = claim.challenged
 	const [ref, [segment], proof] = w.evidence(claim, [s])
 	const verify = (seg, p = proof) => w.jobs.connect(claim.by).verify(ref, [seg], p, '0x')
-	await refused(verify({ ...segment, broadcasterSig: high_s(segment.broadcasterSig) }), 'BadSignature', ['broadcaster', s])
-	await refused(verify({ ...segment, transcoderSig: high_s(segment.transcoderSig) }), 'BadSignature', ['transcoder', s])
+	const high = ({ r, s, v }) => split(high_s(concat([r, s, toBeHex(v, 1)])))
+	await refused(verify({ ...segment, broadcasterSig: high(segment.broadcasterSig) }), 'BadSignature', ['broadcaster', s])
+	await refused(verify({ ...segment, transcoderSig: high(segment.transcoderSig) }), 'BadSignature', ['transcoder', s])
 	// A proof that begins one node further up, as if that node were the leaf.
 	await refused(verify(segment, { ...proof, proof: proof.proof.slice(1), flagCount: proof.flagCount - 1 }), 'BadMerkleProof', [])
 	await refused(verify({ ...segment, durationMs: 2001n }), 'SegmentTooLong', [s, 2001, 2000])
 	await w.pass(claim, [s])
-	assert.equal((await w.get_claim(claim)).passed, 1n)
+	assert.equal((await w.get_claim(claim)).verified, 1n)
 })

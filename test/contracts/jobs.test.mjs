@@ -199,9 +199,10 @@ test('a claim reserves its fees at once', async () => {
 	const parameters = await jobs.claimParams(c.params)
 
 	expect_event(claim.receipt, jobs, 'NewClaim', [claim.by, job.id, 0n, claim.root, claim.bytes, 5n, fees, 0n])
-	assert.deepEqual([c.claimBlock, c.segments, c.lastVerified, c.verified, c.passed, c.batches, c.status, c.settledAt, c.fees],
-		[BigInt(claim.block), 5n, 0n, 0n, 0n, 0n, STATUS.Pending, 0n, fees])
+	assert.deepEqual([c.claimBlock, c.segments, c.lastVerified, c.verified, c.open, c.status, c.settledAt, c.fees],
+		[BigInt(claim.block), 5n, 0n, 0n, 0n, STATUS.Pending, 0n, fees])
 	assert.equal(c.content, keccak256(concat([claim.root, keccak256(claim.bytes)])).slice(0, 48))
+	assert.equal(c.verifiedChain, c.content.slice(0, 36), 'of batches, none yet')
 	assert.equal((await jobs.getJob(job.id)).escrow, ETH - fees)
 	assert.equal((await jobs.getJob(job.id)).pendingClaims, 1n)
 	assert.deepEqual([...await jobs.progress(job.id, claim.by.address)], [12n, 1n, 0n, false, false])

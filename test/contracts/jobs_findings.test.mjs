@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { id, toBeHex } from 'ethers'
 import { abi_hash, events_of, expect_event, expect_revert, run } from './lib/kit.mjs'
-import { PARAMETERS, STATUS, VOID, World, pack } from './lib/jobs.mjs'
+import { JUDGES, PARAMETERS, STATUS, VOID, World, pack } from './lib/jobs.mjs'
 
 let w, jobs
 before(async () => {
@@ -23,8 +23,8 @@ const commit = (finder, action) =>
 const missed_action = (c, sequence) =>
 	abi_hash(['string', 'uint256', 'address', 'uint32', 'uint64'], ['missedVerification', c.ref.jobId, c.ref.transcoder, c.ref.claimId, sequence])
 const refute_action = (job, who) => abi_hash(['string', 'uint256', 'address'], ['refuteElection', job.id, who.address])
-const missed = (c, sequence, verified, salt_ = NONE, by = w.finder) =>
-	jobs.connect(by).missedVerificationSlash(c.ref, sequence, c.bytes, c.root, verified, salt_)
+const missed = (c, sequence, batches = c.batches ?? [], salt_ = NONE, by = w.finder) =>
+	jobs.connect(by).missedVerificationSlash(c.ref, sequence, c.bytes, c.root, batches, salt_)
 
 /* ---- missed verification ---- */
 
@@ -32,28 +32,34 @@ test('a challenged segment that was not verified: void, refunded, slashed, once'
 	const job = await w.job()
 	const claim = await w.claim(job, { ranges: [[0, 4]] })
 	const other = await w.claim(job, { ranges: [[4, 4]] })
-	await w.verify(claim, [0, 2])
+	await w.verify(claim, [0])
+	await w.request(claim, [2])
+	const [first, second] = claim.batches
 	const left = 4n * job.fee - 2n * job.fee * 3n / 10n
 	const until = BigInt(claim.block + 50)
 
-	await refused(missed(claim, 1, [0, 2]), 'TooEarly', [until + 1n])
+	await refused(missed(claim, 1), 'TooEarly', [until + 1n])
 	await w.chain.next_is(Number(until))
-	await refused(missed(claim, 1, [0, 2]), 'TooEarly', [until + 1n])
+	await refused(missed(claim, 1), 'TooEarly', [until + 1n])
 	await w.chain.mine(1)
-	await refused(missed(claim, 0, [0, 2]), 'AlreadyVerified', [0n])
-	await refused(missed(claim, 1, [0]), 'ContentMismatch', [])
-	await refused(missed(claim, 2, [0]), 'ContentMismatch', [])
-	await refused(missed(claim, 1, [2, 0]), 'ContentMismatch', [])
-	await refused(missed(claim, 4, [0, 2]), 'NotInRanges', [4n])
-	await refused(missed({ ...claim, root: id('x') }, 1, [0, 2]), 'ContentMismatch', [])
-	await refused(missed({ ...claim, bytes: pack([[0, 5]]) }, 4, [0, 2]), 'ContentMismatch', [])
+	await refused(missed(claim, 0), 'AlreadyVerified', [0n])
+	await refused(missed(claim, 2), 'AlreadyVerified', [2n])
+	await refused(missed(claim, 1, [first]), 'ContentMismatch', [])
+	await refused(missed(claim, 2, [first]), 'ContentMismatch', [])
+	await refused(missed(claim, 1, [second, first]), 'ContentMismatch', [])
+	await refused(missed(claim, 1, [{ ...first, signers: [] }, second]), 'ContentMismatch', [])
+	await refused(missed(claim, 1, [{ ...first, work: id('x') }, second]), 'ContentMismatch', [])
+	await refused(missed(claim, 0, [{ ...first, sequences: [1] }, second]), 'ContentMismatch', [])
+	await refused(missed(claim, 4), 'NotInRanges', [4n])
+	await refused(missed({ ...claim, root: id('x') }, 1), 'ContentMismatch', [])
+	await refused(missed({ ...claim, bytes: pack([[0, 5]]) }, 4), 'ContentMismatch', [])
 	await commit(w.finder, missed_action(claim, 1))
-	const receipt = await run(missed(claim, 1, [0, 2], salt))
+	const receipt = await run(missed(claim, 1, claim.batches, salt))
 	expect_event(receipt, jobs, 'ClaimVoided', [claim.by, job.id, 0n, VOID.Missed, left])
 	expect_event(receipt, w.bonding, 'Slashed', [claim.by, w.finder, 100000n, 50000n])
 	assert.equal((await w.get_claim(claim)).status, STATUS.Void)
 	assert.equal((await w.get_claim(other)).status, STATUS.Pending)
-	await refused(missed(claim, 3, [0, 2]), 'ClaimNotPending', [STATUS.Void])
+	await refused(missed(claim, 3), 'ClaimNotPending', [STATUS.Void])
 	await w.after(other, 70)
 	await refused(missed(other, 5, []), 'TooLate', [BigInt(other.block + 69)])
 	await refused(w.distribute(claim), 'ClaimNotPending', [STATUS.Void])
@@ -119,8 +125,8 @@ test('a rank that another has: all pending claims void at once, refunded, slashe
 	await refused(refute([best]), 'ClaimNotPending', [STATUS.Void])
 	await refused(w.verify(claims[1], [10]), 'ClaimNotPending', [STATUS.Void])
 	await refused(jobs.connect(cheat).claimWork(job.id, pack([[90, 1]]), NONE, NONE, '0x'), 'NotEligible', [job.id, cheat])
-	await run(w.as_verifier().receiveVerdicts(claims[0].ref, 0, 1, 1, true))
-	await run(w.as_verifier().receiveNoVerdict(claims[0].ref, 0, 1))
+	await run(w.as_verifier().receiveVerdicts(claims[0].ref, 1, 1, true, [], 0))
+	await run(w.as_verifier().receiveNoVerdict(claims[0].ref, [], 0))
 	assert.equal((await jobs.getJob(job.id)).escrow, escrow + fees)
 })
 
@@ -164,6 +170,8 @@ test('a plant revealed: the claim is void, and it costs the whole escrow', async
 	}
 	const reserved = (await w.get_claim(other)).fees
 	const held = await w.chain.balance(jobs)
+	const owed = await jobs.verifierFees(JUDGES[0].address)
+	const paid = 2n * job.fee * 3n / 10n
 
 	await refused(reveal({}, w.stranger), 'NotBroadcaster', [job.id, w.stranger])
 	await refused(reveal({ ref: { ...claim.ref, jobId: 9n } }), 'UnknownJob', [9n])
@@ -172,10 +180,11 @@ test('a plant revealed: the claim is void, and it costs the whole escrow', async
 	await refused(reveal({ planted: [1n] }), 'PlantMismatch', [])
 	await refused(reveal({ details: { ...job.details, plantCommitment: id('x') } }), 'DetailsMismatch', [])
 	const receipt = await run(reveal())
-	const forfeited = held - reserved
+	const forfeited = held - reserved - paid
 	expect_event(receipt, jobs, 'PlantRevealed', [w.broadcaster, job.id, claim.by, 0n, planted, forfeited])
-	expect_event(receipt, w.verifier, 'Planted', [[job.id, claim.by.address, 0n], w.broadcaster, planted, forfeited])
-	assert.equal(await w.chain.balance(jobs), reserved)
+	expect_event(receipt, w.verifier, 'Planted', [[job.id, claim.by.address, 0n], w.broadcaster, planted])
+	assert.equal(await jobs.verifierFees(JUDGES[0].address), owed + forfeited, 'to whom the Verifier named')
+	assert.equal(await w.chain.balance(jobs), held)
 	assert.equal((await w.get_claim(claim)).status, STATUS.Void)
 	assert.equal((await w.get_claim(other)).fees, reserved)
 	assert.equal((await jobs.getJob(job.id)).escrow, 0n)

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import { TypedDataEncoder, id, keccak256, toBeHex, toUtf8Bytes } from 'ethers'
 import { TYPES, create, expect_revert, flag_words, random_from, receipt_tree, run, seed, start } from './lib/kit.mjs'
 import { neg_log2, ranked, score } from './lib/election.mjs'
-import { pack, with_high_s } from './lib/jobs.mjs'
+import { pack, split, with_high_s } from './lib/jobs.mjs'
 
 const vectors = name => JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url)))
 const JM = 'JobsManager'
@@ -116,7 +116,9 @@ test('digests are those of the C side and of ethers', async () => {
 		const segment = await lib.segment(v.domainHash, v.jobId, all.transcoder, all.streamId, at.sequence, 2002, all.dataHash)
 		assert.equal(segment, v.segment.digest)
 		assert.equal(await lib.signer(segment, v.segment.signature), v.segment.signer)
-		const receipt = await lib.receipt(v.domainHash, v.jobId, all.streamId, at.sequence, all.dataHash, all.transcodedHash, v.segment.signature)
+		assert.equal(await lib.signerOf(segment, split(v.segment.signature)), v.segment.signer)
+		assert.equal(await lib.signerAt(segment, `0xabcd${v.segment.signature.slice(2)}ef`, 2), v.segment.signer)
+		const receipt = await lib.receipt(v.domainHash, v.jobId, all.streamId, at.sequence, all.dataHash, all.transcodedHash, split(v.segment.signature))
 		assert.equal(receipt, v.receipt.digest)
 		assert.equal(await lib.signer(receipt, v.receipt.signature), v.receipt.signer)
 	}
@@ -136,6 +138,8 @@ test('signatures: low s, 65 bytes, v of 27 or 28', async () => {
 
 	assert.equal(await lib.signer(digest, signature), signer)
 	assert.equal(await lib.signer(digest, with_high_s(signature)), nobody)
+	assert.equal(await lib.signerOf(digest, split(with_high_s(signature))), nobody)
+	assert.equal(await lib.signerAt(digest, with_high_s(signature), 0), nobody)
 	assert.equal(await lib.signer(digest, signature.slice(0, -2)), nobody)
 	assert.equal(await lib.signer(digest, signature + '00'), nobody)
 	assert.equal(await lib.signer(digest, signature.slice(0, -2) + '02'), nobody)

@@ -1,10 +1,11 @@
 // A random walk over everything that moves ETH: what the JobsManager holds is always the sum of
-// deposits, escrows and fees reserved by pending claims, and all of it can be had out again.
+// deposits, escrows, fees reserved by pending claims, of batches that await a verdict and owed to
+// verifiers, and all of it can be had out again.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { id, toBeHex } from 'ethers'
 import { Reverted, event_of, random_from, run, seed } from './lib/kit.mjs'
-import { STATUS, World } from './lib/jobs.mjs'
+import { JUDGES, STATUS, World } from './lib/jobs.mjs'
 
 const STEPS = Number(process.env.STEPS || 150)
 const NONE = toBeHex(0, 32)
@@ -44,16 +45,20 @@ const steps = {
 		const [next] = await jobs.progress(job.id, by.address)
 		claims.push(await w.claim(job, { by, ranges: [[Number(next) + below(3), 1 + below(5)]] }))
 	},
-	verify: () => submit((c, s) => w.verify(c, s, below(4) ? 0n : 1n)),
+	verify: () => submit((c, s) => w.verify(c, s, some_judges())),
 	request: () => submit(async (c, s) => {
-		const { value, request } = event_of(await w.request(c, s), w.verifier, 'Asked')
-		c.requests = [...c.requests ?? [], { batch: request.batch, fee: value, n: s.length }]
+		const { request } = event_of(await w.request(c, s), w.verifier, 'Asked')
+		c.requests = [...c.requests ?? [], { fee: request.fee, n: s.length }]
 	}),
-	verdicts: () => answer((v, c, r) => run(v.receiveVerdicts(c.ref, r.batch, below(2) ? 0 : below(4 ** r.n), r.n, true))),
-	no_verdict: () => answer((v, c, r) => run(v.receiveNoVerdict(c.ref, r.batch, r.n, { value: r.fee }))),
+	verdicts: () => answer((v, c, r) => {
+		const verdicts = below(2) ? 0 : below(4 ** r.n)
+		return run(v.receiveVerdicts(c.ref, verdicts, r.n, true, some_addresses(), r.fee))
+	}),
+	no_verdict: () => answer((v, c, r) => run(v.receiveNoVerdict(c.ref, below(2) ? [] : some_addresses(), r.fee))),
+	fees: () => run(jobs.withdrawVerifierFees(one_of(JUDGES).address)),
 	missed: () => {
 		const c = one_of(claims)
-		return run(jobs.missedVerificationSlash(c.ref, c.receipts[0].sequence, c.bytes, c.root, c.shown ?? [], NONE))
+		return run(jobs.missedVerificationSlash(c.ref, c.receipts[0].sequence, c.bytes, c.root, c.batches ?? [], NONE))
 	},
 	refute: async () => {
 		const c = one_of(claims)
@@ -67,6 +72,9 @@ const steps = {
 	distribute: () => w.distribute(one_of(claims)),
 	time: () => w.chain.mine(1 + below(30)),
 }
+
+const some_judges = () => JUDGES.slice(0, 1 + below(3))
+const some_addresses = () => some_judges().map(j => j.address)
 
 async function submit(send) {
 	const c = one_of(claims)
@@ -96,8 +104,11 @@ async function attempt(name) {
 	}
 }
 
+/* Fees of batches that await a verdict. */
+const awaited = () => claims.flatMap(c => c.requests ?? []).reduce((sum, r) => sum + r.fee, 0n)
+
 async function check(name) {
-	assert.equal(await w.chain.balance(jobs), await w.held(w.kit.accounts, claims), `after ${name}`)
+	assert.equal(await w.chain.balance(jobs), await w.held([...w.kit.accounts, ...JUDGES], claims) + awaited(), `after ${name}`)
 }
 
 test('ETH is conserved in a random walk, and comes out whole', async () => {
@@ -118,13 +129,10 @@ test('ETH is conserved in a random walk, and comes out whole', async () => {
 	// In the end nothing is left in the way of anyone.
 	await w.chain.mine(300)
 	for (const c of claims) {
-		for (const r of c.requests ?? []) await run(w.as_verifier().receiveVerdicts(c.ref, r.batch, 0, r.n, true))
-		const { status, verified, passed } = await w.get_claim(c)
-		if (status !== STATUS.Pending) continue
-		// Answers that settle gave and that were no PASS come later, as from the Verifier.
-		if (verified !== passed) await run(w.as_verifier().receiveNoVerdict(c.ref, 0, 1))
-		else await w.distribute(c)
+		for (const r of c.requests ?? []) await run(w.as_verifier().receiveVerdicts(c.ref, 0, r.n, true, JUDGES.map(j => j.address), r.fee))
+		if ((await w.get_claim(c)).status === STATUS.Pending) await w.distribute(c)
 	}
+	for (const j of JUDGES) if (await jobs.verifierFees(j.address)) await run(jobs.withdrawVerifierFees(j.address))
 	for (const job of all_jobs) if ((await jobs.getJob(job.id)).escrow) await run(jobs.refund(job.id))
 	for (const b of w.broadcasters) if (await jobs.broadcasters(b.address)) await run(jobs.connect(b).withdraw())
 	assert.equal(await w.chain.balance(jobs), 0n)

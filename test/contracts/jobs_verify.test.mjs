@@ -1,9 +1,9 @@
 // Verification, verdicts and fees.
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
-import { AbiCoder, concat, id, toBeHex } from 'ethers'
-import { event_of, events_of, expect_event, expect_revert, run } from './lib/kit.mjs'
-import { ETH, STATUS, VOID, World, chain_hash, with_high_s, work_hash } from './lib/jobs.mjs'
+import { concat, id, toBeHex } from 'ethers'
+import { calling_back, event_of, events_of, expect_event, expect_revert, run, word } from './lib/kit.mjs'
+import { ETH, JUDGES, STATUS, VOID, World, chain_hash, passed_by, signers_of, split, with_high_s, work_hash } from './lib/jobs.mjs'
 
 let w, jobs
 before(async () => {
@@ -13,9 +13,10 @@ before(async () => {
 after(() => w.kit.stop())
 beforeEach(() => w.kit.reset())
 
-const pass = AbiCoder.defaultAbiCoder().encode(['uint256'], [0])
+const pass = passed_by(JUDGES)
 const refused = (promise, name, args) => expect_revert(promise, jobs, name, args)
-const MAX = (1n << 256n) - 1n
+const joined = sig => concat([sig.r, sig.s, toBeHex(sig.v, 1)])
+const high = sig => split(with_high_s(joined(sig)))
 
 async function claimed(ranges = [[0, 4]], job) {
 	const claim = await w.claim(job ?? await w.job(), { ranges })
@@ -35,35 +36,121 @@ async function tampered(claim, sequences, tamper) {
 test('a batch that passes: work, chain, fee, events', async () => {
 	const claim = await claimed([[0, 8]])
 	const receipt = await w.verify(claim, [1, 2, 5])
-	const [asked] = events_of(receipt, w.verifier, 'Asked')
 	const work = work_hash([1, 2, 5].map(i => claim.receipts[i]))
 	const fee = 3n * claim.job.fee * 300000n / 1000000n
 	const c = await w.get_claim(claim)
 
-	expect_event(receipt, jobs, 'Verify', [claim.by, claim.job.id, 0n, [1n, 2n, 5n], work])
-	expect_event(receipt, jobs, 'VerdictReceived', [claim.by, claim.job.id, 0n, 0n, 0n, 3n])
-	assert.equal(asked.settled, true)
-	assert.equal(asked.value, fee)
-	assert.deepEqual([...asked.request.ref], [claim.job.id, claim.by.address, 0n])
-	assert.deepEqual([...asked.request].slice(1), [0n, w.broadcaster.address, await w.challenge_hash(claim), BigInt(claim.block + 1), work, 3n, fee])
-	assert.deepEqual([c.lastVerified, c.verified, c.passed, c.batches, c.settledAt], [6n, 3n, 3n, 1n, BigInt(receipt.blockNumber)])
+	expect_event(receipt, jobs, 'VerifyWithVerdicts', [claim.by, claim.job.id, 0n, [1n, 2n, 5n], work, signers_of(JUDGES), fee])
+	assert.equal(receipt.logs.length, 1)
+	assert.deepEqual([c.lastVerified, c.verified, c.open, c.settledAt], [6n, 3n, 0n, BigInt(receipt.blockNumber)])
 	assert.equal(c.fees, 8n * claim.job.fee - fee)
-	assert.equal(await w.chain.balance(w.verifier), fee)
-	assert.equal(await w.chain.balance(jobs), ETH - fee)
-	await w.verify(claim, [7])
+	assert.equal(await w.chain.balance(w.verifier), 0n)
+	assert.equal(await w.chain.balance(jobs), ETH)
+	await w.request(claim, [7])
 	const again = await w.get_claim(claim)
-	assert.deepEqual([again.verified, again.batches], [4n, 2n])
-	assert.equal(again.verifiedChain, chain_hash([1, 2, 5, 7]))
+	assert.deepEqual([again.verified, again.open, again.settledAt], [4n, 1n, c.settledAt])
+	const [first, second] = [{ sequences: [1, 2, 5], work, signers: signers_of(JUDGES) }, { sequences: [7], work: work_hash([claim.receipts[7]]), signers: [] }]
+	const seed = await w.challenge_hash(claim)
+	assert.equal(c.verifiedChain, chain_hash(claim, seed, [first]))
+	assert.equal(again.verifiedChain, chain_hash(claim, seed, [first, second]))
 })
+
+/* ---- what verifiers are owed ---- */
+
+test('verifiers: equal parts, the rest to the first; anyone withdraws for anyone, paused or not', async () => {
+	await run((await w.owner()).setVerifierFee(333334))
+	const claim = await claimed([[0, 8]])
+	const { fee } = event_of(await w.verify(claim, [1, 2]), jobs, 'VerifyWithVerdicts')
+	const [a, b, c] = JUDGES.map(j => j.address)
+	const part = fee / 3n
+	assert.notEqual(fee % 3n, 0n)
+	assert.deepEqual(await Promise.all([a, b, c].map(x => jobs.verifierFees(x))), [part + fee % 3n, part, part])
+	await run(w.kit.sys.Controller.connect(await w.kit.as_owner()).pause())
+	const receipt = await run(jobs.connect(w.stranger).withdrawVerifierFees(a))
+	expect_event(receipt, jobs, 'WithdrawVerifierFees', [a, part + fee % 3n])
+	assert.equal(await w.chain.balance({ target: a }), part + fee % 3n)
+	assert.equal(await w.chain.balance(jobs), ETH - part - fee % 3n)
+	await refused(jobs.withdrawVerifierFees(a), 'NothingToWithdraw', [a])
+})
+
+test('a verifier that refuses its fees stops nobody else', async () => {
+	const claim = await claimed([[0, 8]])
+	await w.verify(claim, [1, 2])
+	const [a, b] = JUDGES.map(j => j.address)
+	const owed = await jobs.verifierFees(a)
+	for (const code of ['0x60006000fd', calling_back(jobs.interface.encodeFunctionData('withdrawVerifierFees', [a]))]) {
+		await w.chain.rpc('anvil_setCode', a, code)
+		await refused(jobs.withdrawVerifierFees(a), 'TransferFailed', [a, owed])
+	}
+	await run(jobs.withdrawVerifierFees(b))
+})
+
+/* ---- what a batch was ---- */
+
+test('a settled batch is known again by the chain, with all that the Verifier was asked', async () => {
+	const claim = await claimed([[0, 9]])
+	await w.verify(claim, [0, 2])
+	await w.request(claim, [3])
+	await run((await w.owner()).setVerifierFee(0))
+	const last = await w.verify(claim, [5, 6, 7], [JUDGES[1], JUDGES[0]])
+	const { batches } = claim
+	await w.chain.mine(1)
+	const seed = await w.challenge_hash(claim)
+	const segment = claim.job.fee * 3n / 10n
+	for (const [index, before, count] of [[0, 0n, 2n], [2, 3n, 3n]]) {
+		const [r, at] = await jobs.settledBatch(claim.ref, batches, index)
+		assert.deepEqual([...r.ref], [claim.job.id, claim.by.address, 0n])
+		assert.deepEqual([...r].slice(1), [before, w.broadcaster.address, seed, BigInt(claim.block + 1), batches[index].work, count, count * segment])
+		assert.equal(at, BigInt(last.blockNumber))
+	}
+	const asked = (list, index, ref = claim.ref) => jobs.settledBatch(ref, list, index)
+	await refused(asked(batches, 1), 'NotSettledAtOnce', [1n])
+	await refused(asked(batches, 3), 'NotSettledAtOnce', [3n])
+	await refused(asked(batches.slice(0, 2), 0), 'ContentMismatch', [])
+	await refused(asked([batches[1], batches[0], batches[2]], 1), 'ContentMismatch', [])
+	const lies = [{ sequences: [0, 3] }, { sequences: [0] }, { work: id('x') }, { signers: signers_of(JUDGES.slice(1)) }, { signers: [] }]
+	for (const lie of lies) await refused(asked([{ ...batches[0], ...lie }, ...batches.slice(1)], 0), 'ContentMismatch', [])
+	await refused(asked(batches.map((b, i) => i === 1 ? { ...b, signers: signers_of(JUDGES) } : b), 1), 'ContentMismatch', [])
+	await refused(asked(batches, 0, { ...claim.ref, claimId: 7 }), 'UnknownClaim', [claim.job.id, claim.by, 7n])
+	const other = await claimed([[0, 9]])
+	await w.chain.mine(1)
+	await refused(asked(batches, 0, other.ref), 'ContentMismatch', [])
+	await refused(asked([], 0, other.ref), 'NotSettledAtOnce', [0n])
+})
+
+test('a claim has at most 255 batches that await their verdict', async () => {
+	const claim = await claimed([[0, 8]])
+	await w.request(claim, [0])
+	// As if 254 more had been asked for: bits 80 to 87 of the word behind the claim's.
+	const slot = await claim_slot(claim)
+	const value = BigInt(await w.chain.rpc('eth_getStorageAt', jobs.target, slot, 'latest'))
+	assert.equal(value >> 80n & 255n, 1n)
+	await w.chain.rpc('anvil_setStorageAt', jobs.target, slot, word(value | 255n << 80n))
+	assert.equal((await w.get_claim(claim)).open, 255n)
+	await refused(w.request(claim, [1]), 'TooManyOpen', [255n])
+	await w.verify(claim, [1])
+})
+
+/* The word of what was verified of a claim: of all that were read for it the one that fits. */
+async function claim_slot(claim) {
+	const data = jobs.interface.encodeFunctionData('getClaim', [claim.job.id, claim.by.address, claim.ref.claimId])
+	const { accessList } = await w.chain.rpc('eth_createAccessList', { to: jobs.target, data }, 'latest')
+	const { verifiedChain } = await w.get_claim(claim)
+	for (const slot of accessList.flatMap(a => a.storageKeys))
+		if ((await w.chain.rpc('eth_getStorageAt', jobs.target, slot, 'latest')).startsWith(verifiedChain)) return slot
+	throw new Error('no such word')
+}
+
+/* ---- what is refused ---- */
 
 test("the verifiers' fee is at most half of the claim's", async () => {
 	await run((await w.owner()).setVerifierFee(3000000))
 	const claim = await claimed([[0, 5]])
 	const half = 5n * claim.job.fee / 2n
 
-	const first = event_of(await w.verify(claim, [0]), w.verifier, 'Asked')
-	assert.equal(first.value, half)
-	assert.equal(event_of(await w.verify(claim, [1, 2]), w.verifier, 'Asked').value, 0n)
+	const first = event_of(await w.verify(claim, [0]), jobs, 'VerifyWithVerdicts')
+	assert.equal(first.fee, half)
+	assert.equal(event_of(await w.verify(claim, [1, 2]), jobs, 'VerifyWithVerdicts').fee, 0n)
 	assert.equal((await w.get_claim(claim)).fees, 5n * claim.job.fee - half)
 })
 
@@ -76,6 +163,8 @@ test('evidence that does not hold is refused', async () => {
 	await bad([0], (ref, s, p) => { p.root = id('other') }, 'ContentMismatch', [])
 	await bad([0], (ref, s, p) => { p.ranges = concat([p.ranges, p.ranges]) }, 'ContentMismatch', [])
 	await bad([0], (ref, s, p) => { p.details.maxSegmentMs = 9999n }, 'DetailsMismatch', [])
+	await bad([0], (ref, s, p) => { p.details.broadcaster = claim.by.address }, 'DetailsMismatch', [])
+	await bad([0], (ref, s, p) => { p.details.segmentFee -= 1n }, 'DetailsMismatch', [])
 	await bad([0], ref => { ref.claimId = 5n }, 'UnknownClaim', [claim.job.id, claim.by, 5n])
 	await bad([0], (ref, s) => { s.length = 0 }, 'InvalidBatch', [0n, 64n])
 	await bad([0], (ref, s) => { s.push(...Array(64).fill(s[0])) }, 'InvalidBatch', [65n, 64n])
@@ -86,10 +175,10 @@ test('evidence that does not hold is refused', async () => {
 	await bad([1], (ref, s) => { s[0].durationMs = 1999n }, 'BadSignature', ['broadcaster', 1n])
 	await bad([1], (ref, s) => { s[0].sequence = 2n }, 'BadSignature', ['broadcaster', 2n])
 	await bad([1], (ref, s) => { s[0].dataHash = id('x') }, 'BadSignature', ['broadcaster', 1n])
-	await bad([1], (ref, s) => { s[0].broadcasterSig = with_high_s(s[0].broadcasterSig) }, 'BadSignature', ['broadcaster', 1n])
-	await bad([1], (ref, s) => { s[0].broadcasterSig = '0x' }, 'BadSignature', ['broadcaster', 1n])
+	await bad([1], (ref, s) => { s[0].broadcasterSig = high(s[0].broadcasterSig) }, 'BadSignature', ['broadcaster', 1n])
+	await bad([1], (ref, s) => { s[0].broadcasterSig = split(`0x${'00'.repeat(65)}`) }, 'BadSignature', ['broadcaster', 1n])
 	await bad([1], (ref, s) => { s[0].transcodedHash = id('x') }, 'BadSignature', ['transcoder', 1n])
-	await bad([1], (ref, s) => { s[0].transcoderSig = with_high_s(s[0].transcoderSig) }, 'BadSignature', ['transcoder', 1n])
+	await bad([1], (ref, s) => { s[0].transcoderSig = high(s[0].transcoderSig) }, 'BadSignature', ['transcoder', 1n])
 	await bad([1], (ref, s) => { s[0].transcoderSig = s[0].broadcasterSig }, 'BadSignature', ['transcoder', 1n])
 	await run(tampered(claim, [1], nothing))
 	await bad([1], nothing, 'NotAscending', [1n, 2n])
@@ -190,8 +279,11 @@ test('oracle silence does not pay: without a verdict no fees', async () => {
 	await w.request(claim, [0, 1])
 	await w.verify(claim, [2, 3])
 	await w.after(claim, 70)
-	await refused(w.distribute(claim), 'UnverifiedVerdicts', [2n, 4n])
-	await run(w.as_verifier().receiveVerdicts(claim.ref, 0, 0, 2, false))
+	await refused(w.distribute(claim), 'VerdictsAwaited', [1n])
+	const settled = (await w.get_claim(claim)).settledAt
+	const late = await run(w.as_verifier().receiveVerdicts(claim.ref, 0, 2, false, [], 0))
+	assert.ok(settled < late.blockNumber)
+	assert.equal((await w.get_claim(claim)).settledAt, BigInt(late.blockNumber))
 	await w.distribute(claim)
 })
 
@@ -222,13 +314,26 @@ test('a job at price 0 pays nothing, and nothing is in the way', async () => {
 test('two transactions: the request goes to the Verifier with its fee', async () => {
 	const claim = await claimed()
 	const receipt = await w.request(claim, [0, 2])
-	const asked = event_of(receipt, w.verifier, 'Asked')
+	const { request } = event_of(receipt, w.verifier, 'Asked')
+	const work = work_hash([0, 2].map(i => claim.receipts[i]))
+	const fee = 2n * claim.job.fee * 3n / 10n
 
-	assert.equal(asked.settled, false)
-	assert.equal(asked.value, 2n * claim.job.fee * 3n / 10n)
-	assert.equal((await w.get_claim(claim)).passed, 0n)
-	await refused(jobs.receiveVerdicts(claim.ref, 0, 0, 2, true), 'OnlyVerifier', [w.kit.deployer])
-	await refused(jobs.receiveNoVerdict(claim.ref, 0, 2), 'OnlyVerifier', [w.kit.deployer])
+	expect_event(receipt, jobs, 'Verify', [claim.by, claim.job.id, 0n, [0n, 2n], work])
+	assert.deepEqual([...request.ref], [claim.job.id, claim.by.address, 0n])
+	assert.deepEqual([...request].slice(1), [0n, w.broadcaster.address, await w.challenge_hash(claim), BigInt(claim.block + 1), work, 2n, fee])
+	assert.deepEqual([(await w.get_claim(claim)).open, (await w.get_claim(claim)).settledAt], [1n, 0n])
+	assert.equal(event_of(await w.request(claim, [3]), w.verifier, 'Asked').request.batch, 2n)
+	await refused(jobs.receiveVerdicts(claim.ref, 0, 2, true, [], 0), 'OnlyVerifier', [w.kit.deployer])
+	await refused(jobs.receiveNoVerdict(claim.ref, [], 0), 'OnlyVerifier', [w.kit.deployer])
+})
+
+test('a PASS after an appeal is no verdict that an appeal may follow', async () => {
+	const claim = await claimed()
+	const { request } = event_of(await w.request(claim, [0, 2]), w.verifier, 'Asked')
+	await run(w.as_verifier().receiveVerdicts(claim.ref, 0, 2, true, [JUDGES[2].address], request.fee))
+	const c = await w.get_claim(claim)
+	assert.deepEqual([c.open, c.settledAt], [0n, 0n])
+	assert.equal(await jobs.verifierFees(JUDGES[2].address), request.fee)
 })
 
 test('a verdict that is not PASS waits until it is final, then voids this claim only', async () => {
@@ -239,10 +344,11 @@ test('a verdict that is not PASS waits until it is final, then voids this claim 
 	const v = w.as_verifier()
 	const fees = 4n * job.fee - 2n * job.fee * 3n / 10n
 
-	await run(v.receiveVerdicts(first.ref, 0, 0b0100n, 2, false))
+	await run(v.receiveVerdicts(first.ref, 0b0100n, 2, false, [JUDGES[0].address], 5))
+	assert.equal(await jobs.verifierFees(JUDGES[0].address), 5n)
 	assert.equal((await w.get_claim(first)).status, STATUS.Pending)
 	const escrow = (await jobs.getJob(job.id)).escrow
-	const receipt = await run(v.receiveVerdicts(first.ref, 0, 0b0100n, 2, true))
+	const receipt = await run(v.receiveVerdicts(first.ref, 0b0100n, 2, true, [], 0))
 	expect_event(receipt, jobs, 'ClaimVoided', [first.by, job.id, 0n, VOID.Failed, fees])
 	assert.equal(events_of(receipt, w.bonding, 'Slashed').length, 0, 'one failure is below the threshold')
 	assert.equal((await jobs.getJob(job.id)).escrow, escrow + fees)
@@ -250,7 +356,7 @@ test('a verdict that is not PASS waits until it is final, then voids this claim 
 	assert.equal((await w.get_claim(other)).status, STATUS.Pending)
 	// Whatever comes for a claim that is over changes nothing.
 	for (const [verdicts, isFinal] of [[0n, true], [1n, true], [0n, false]])
-		await run(v.receiveVerdicts(first.ref, 0, verdicts, 2, isFinal))
+		await run(v.receiveVerdicts(first.ref, verdicts, 2, isFinal, [], 0))
 	assert.equal((await jobs.getJob(job.id)).escrow, escrow + fees)
 	await refused(tampered(first, [2], () => {}), 'ClaimNotPending', [STATUS.Void])
 })
@@ -261,7 +367,7 @@ test('reasons: FAIL before INVALID_INPUT before UNAVAILABLE', async () => {
 	for (const [i, [verdicts, reason]] of cases.entries()) {
 		const claim = await w.claim(job, { ranges: [[4 * i, 4]] })
 		await w.request(claim, [4 * i, 4 * i + 1, 4 * i + 2])
-		const receipt = await run(w.as_verifier().receiveVerdicts(claim.ref, 0, verdicts, 3, true))
+		const receipt = await run(w.as_verifier().receiveVerdicts(claim.ref, verdicts, 3, true, [], 0))
 		assert.equal(event_of(receipt, jobs, 'ClaimVoided').reason, reason)
 		assert.equal(events_of(receipt, w.bonding, 'Slashed').length, 0)
 	}
@@ -278,33 +384,28 @@ test('failures are slashed above the larger of one and the threshold', async () 
 	await w.distribute(claims[3])
 
 	// 20 % of 12 judged are 2.4, of 14 2.8, of 16 3.2
-	const slashes = async c => events_of(await run(v.receiveVerdicts(c.ref, 0, 1n, 2, true)), w.bonding, 'Slashed')
+	const slashes = async c => events_of(await run(v.receiveVerdicts(c.ref, 1n, 2, true, [], 0)), w.bonding, 'Slashed')
 	assert.equal((await slashes(claims[0])).length, 0)
 	assert.equal((await slashes(claims[1])).length, 0)
 	const more = await w.claim(job, { ranges: [[200, 4]] })
 	await w.request(more, [200])
 	assert.equal((await slashes(claims[2])).length, 0, '3 of 16')
-	const [slashed] = events_of(await run(v.receiveVerdicts(more.ref, 0, 1n, 1, true)), w.bonding, 'Slashed')
+	const [slashed] = events_of(await run(v.receiveVerdicts(more.ref, 1n, 1, true, [], 0)), w.bonding, 'Slashed')
 	assert.deepEqual([...slashed], [more.by.address, toBeHex(0, 20), 50000n, 0n], '4 of 17')
 })
 
-test('no verdict: refunded, what the Verifier sends back too, nobody slashed', async () => {
+test('no verdict: refunded, the fee too when nobody answered, nobody slashed', async () => {
 	const claim = await claimed()
-	const asked = event_of(await w.request(claim, [0, 1]), w.verifier, 'Asked')
-	const receipt = await run(w.as_verifier().receiveNoVerdict(claim.ref, 0, 2, { value: asked.value }))
+	const { fee } = event_of(await w.request(claim, [0, 1]), w.verifier, 'Asked').request
+	const second = event_of(await w.request(claim, [2]), w.verifier, 'Asked').request
+	const receipt = await run(w.as_verifier().receiveNoVerdict(claim.ref, [], fee))
 
-	expect_event(receipt, jobs, 'VerdictReceived', [claim.by, claim.job.id, 0n, 0n, MAX, 2n])
-	expect_event(receipt, jobs, 'ClaimVoided', [claim.by, claim.job.id, 0n, VOID.NoVerdict, 4n * claim.job.fee - asked.value])
-	assert.equal((await jobs.getJob(claim.job.id)).escrow, ETH)
-	await run(w.as_verifier().receiveNoVerdict(claim.ref, 0, 2))
-	assert.equal((await jobs.getJob(claim.job.id)).escrow, ETH)
-})
-
-test('settle that is no PASS counts nothing and waits', async () => {
-	const claim = await claimed()
-	await w.verify(claim, [0], 1n)
-	const c = await w.get_claim(claim)
-	assert.deepEqual([c.verified, c.passed, c.status], [1n, 0n, STATUS.Pending])
+	expect_event(receipt, jobs, 'ClaimVoided', [claim.by, claim.job.id, 0n, VOID.NoVerdict, 4n * claim.job.fee - fee - second.fee])
+	assert.equal((await jobs.getJob(claim.job.id)).escrow, ETH - second.fee)
+	const [a, b] = JUDGES.map(j => j.address)
+	await run(w.as_verifier().receiveNoVerdict(claim.ref, [b, a], second.fee))
+	assert.equal((await jobs.getJob(claim.job.id)).escrow, ETH - second.fee)
+	assert.deepEqual([await jobs.verifierFees(b), await jobs.verifierFees(a)], [second.fee - second.fee / 2n, second.fee / 2n])
 })
 
 test('a change of parameters does not touch claims that there are', async () => {
@@ -317,7 +418,7 @@ test('a change of parameters does not touch claims that there are', async () => 
 
 	assert.deepEqual([...await jobs.claimDeadlines(1, old.by.address, 0)], [50n, 69n, 70n].map(n => n + BigInt(old.block)))
 	assert.deepEqual([...await jobs.claimDeadlines(1, old.by.address, 1)], [10n, 14n, 15n].map(n => n + BigInt(fresh.block)))
-	assert.equal(event_of(await w.verify(old, [0, 1]), w.verifier, 'Asked').value, 2n * old.job.fee * 3n / 10n)
+	assert.equal(event_of(await w.verify(old, [0, 1]), jobs, 'VerifyWithVerdicts').fee, 2n * old.job.fee * 3n / 10n)
 	await w.chain.mine(1)
 	await refused(tampered(fresh, [10], () => {}), 'NotChallenged', [10n])
 	await w.after(fresh, 15)

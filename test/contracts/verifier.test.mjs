@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { ZeroAddress, concat, keccak256 } from 'ethers'
 import { Court, FAIL, INVALID_INPUT, UNAVAILABLE, all, answers_of, high_s, opening, seat_of, statement } from './lib/court.mjs'
-import { ANY, calling_back, event_of, events_of, expect_event, expect_revert, run, word } from './lib/kit.mjs'
+import { ANY, event_of, events_of, expect_event, expect_revert, run, word } from './lib/kit.mjs'
 
 let c, v, p
 before(async () => {
@@ -92,65 +92,79 @@ test('a seat comes back when it is topped up to a whole stake', async () => {
 
 test('paused: nothing but what is owed is paid', async () => {
 	const r = await c.make(c.distinct())
-	await c.settle(r, c.open_all(r, { 0: 0n, 1: 0n, 2: 0n }))
+	const batches = c.batches(await c.settle(r, c.open_all(r, { 0: 0n, 1: 0n, 2: 0n })))
 	await run(c.sys.Controller.pause())
 	const decision = { verdicts: 0, answers: [] }
 	const calls = [
 		() => c.by(c.finder).joinSeats(1), () => c.by(c.verifiers[0]).leaveSeats([1]), () => c.by(c.verifiers[0]).topUpSeat(1, 0),
 		() => v.answer(r, '0x'), () => v.extend(r, []), () => v.endWithoutVerdict(r, []), () => v.finalize(r, decision),
-		() => v.appeal(r, decision), () => v.judge(r, decision, '0x'), () => v.redraw(r, decision, []), () => v.endAppeal(r, decision, []),
+		() => v.record(r.ref, batches, 0), () => v.appeal(r, decision), () => v.judge(r, decision, '0x'), () => v.redraw(r, decision, []), () => v.endAppeal(r, decision, []),
 	]
 	for (const call of calls) await refused(call, 'ManagerPaused', [])
-	await run(c.by(c.stranger).withdrawFees(c.holder(r, 0).address))
 })
 
 // ---- one transaction ----
 
-test('three of five that say PASS settle a batch and share its fee', async () => {
+test('three of five that say PASS settle a batch, and nothing is written', async () => {
 	const r = await c.make(c.distinct())
 	const receipt = await c.settle(r, c.open_all(r, { 0: 0n, 2: 0n, 4: 0n }))
-	const { answers, fee, verdicts, batch } = event_of(receipt, v, 'Decided')
-	assert.deepEqual([fee, verdicts, batch], [r.fee, 0n, 0n])
+	const { signers } = event_of(receipt, c.jobs, 'Settled')
+	assert.deepEqual([...signers], [0, 2, 4].map(k => BigInt(c.holder(r, k).address) | BigInt(r.seats[k]) << 160n | BigInt(k) << 208n))
+	assert.equal(receipt.logs.length, 1, 'no event of the Verifier')
+	assert.deepEqual([...await v.getRecord(r.ref, 0)], [0n, 0n, 0n, 0n, PHASE.none, 0n])
+	await c.check_held()
+})
+
+test('what was settled is recorded by anyone, once, until its appeal time is over', async () => {
+	const r = await c.make(c.distinct())
+	const settled = await c.settle(r, c.open_all(r, { 0: 0n, 2: 0n, 4: 0n }))
+	const until = BigInt(settled.blockNumber) + p.appealPeriod
+	const record = () => c.by(c.stranger).record(r.ref, c.batches(settled), 0)
+	const before = await c.kit.snapshot()
+	await c.kit.chain.next_is(until + 1n)
+	await refused(record(), 'TooLate', [until])
+	await c.kit.revert(before)
+	await c.kit.chain.next_is(until)
+	const receipt = await run(record())
+	const { request, answers, deadline } = event_of(receipt, v, 'Recorded')
+	assert.deepEqual([...request].slice(1), [0n, r.broadcaster, r.seed, BigInt(r.challengeBlock), r.work, 4n, r.fee])
 	assert.deepEqual([...answers].map(w => [w >> 176n, seat_of(w), w & (1n << 128n) - 1n]),
 		[0, 2, 4].map(k => [BigInt(k), BigInt(r.seats[k]), 0n]))
-	for (const k of [0, 2, 4]) assert.equal(await v.fees(c.holder(r, k).address), 1001n)
-	const record = await v.getRecord(r.ref, 0)
-	assert.deepEqual([record.phase, record.deadline], [PHASE.settled, BigInt(receipt.blockNumber) + p.appealPeriod])
-	await c.check_held()
+	assert.equal(deadline, until)
+	const kept = await v.getRecord(r.ref, 0)
+	assert.deepEqual([kept.phase, kept.deadline], [PHASE.settled, until])
+	await refused(v.finalize(r, { verdicts: 0n, answers: [...answers] }), 'WrongPhase', [PHASE.settled])
 })
 
-test('what does not divide of a fee goes to the first; fees are pulled by anyone for anyone', async () => {
-	const r = await c.make(c.distinct(), { fee: 1000n })
-	await c.settle(r, c.open_all(r, { 0: 0n, 1: 0n, 2: 0n }))
-	const [a, b] = [c.holder(r, 0), c.holder(r, 1)]
-	assert.deepEqual([await v.fees(a.address), await v.fees(b.address)], [334n, 333n])
-	const before = await c.kit.chain.balance(a)
-	const receipt = await run(c.by(c.stranger).withdrawFees(a.address))
-	expect_event(receipt, v, 'FeesWithdrawn', [a, 334])
-	assert.equal(await c.kit.chain.balance(a) - before, 334n)
-	await refused(v.withdrawFees(a.address), 'NothingOwed', [a])
-	await refused(v.withdrawTokens(a.address), 'NothingOwed', [a])
-	await c.check_held()
-})
-
-test('a receiver that refuses its fees stops nobody else', async () => {
+test('nothing is recorded twice, appealed or not, nor what has a record of its own', async () => {
 	const r = await c.make(c.distinct())
-	await c.settle(r, c.open_all(r, { 0: 0n, 1: 0n, 2: 0n }))
-	const a = c.holder(r, 0).address
-	for (const code of ['0x60006000fd', calling_back(v.interface.encodeFunctionData('withdrawFees', [a]))]) {
-		await c.kit.chain.rpc('anvil_setCode', a, code)
-		await refused(v.withdrawFees(a), 'TransferFailed', [a, 1001])
-	}
-	await run(v.withdrawFees(c.holder(r, 1).address))
-	await c.check_held()
+	const settled = await c.settle(r, c.open_all(r, { 0: 0n, 1: 0n, 2: 0n }))
+	const decision = await c.record(r, settled)
+	await refused(v.record(r.ref, c.batches(settled), 0), 'WrongPhase', [PHASE.settled])
+	await run(c.by(c.finder).appeal(r, decision))
+	await refused(v.record(r.ref, c.batches(settled), 0), 'WrongPhase', [PHASE.appealed])
+	const asked = await c.make(c.distinct(), { claimId: 1 })
+	const same = await c.settle(asked, c.open_all(asked, { 0: 0n, 1: 0n, 2: 0n }))
+	await c.request(asked)
+	await refused(v.record(asked.ref, c.batches(same), 0), 'WrongPhase', [PHASE.open])
 })
 
-test('only JobsManager brings batches and ETH', async () => {
+test('who left, moved its stake to a party or was outvoted by new parameters is on record all the same', async () => {
+	const r = await c.make(c.distinct())
+	const settled = await c.settle(r, c.open_all(r, { 0: 0n, 1: 0n, 2: 0n }))
+	await run(c.by(c.holder(r, 0)).leaveSeats([r.seats[0]]))
+	await run(c.bonding.setDelegate(c.holder(r, 1).address, c.transcoder.address))
+	await run(v.connect(await c.kit.as_owner()).setCommittee(2, 1, 5))
+	const { answers } = await c.record(r, settled)
+	assert.deepEqual(answers.map(seat_of), [0, 1, 2].map(k => BigInt(r.seats[k])))
+})
+
+test('only JobsManager brings batches, and nobody ETH', async () => {
 	const r = await c.make()
-	await refused(c.by(c.stranger).settle(r, '0x'), 'OnlyJobsManager', [c.stranger])
+	await refused(() => c.by(c.stranger).settle(r, '0x'), 'OnlyJobsManager', [c.stranger])
 	await refused(c.by(c.stranger).request(r, '0x'), 'OnlyJobsManager', [c.stranger])
 	await refused(c.by(c.stranger).punishPlanted(r.ref, r.broadcaster, [], '0x'), 'OnlyJobsManager', [c.stranger])
-	await refused(c.stranger.sendTransaction({ to: v.target, value: 1n }), 'OnlyJobsManager', [c.stranger])
+	await refused(c.stranger.sendTransaction({ to: v.target, value: 1n }), 'NoEther', [])
 	await expect_revert(c.stranger.sendTransaction({ to: v.target, value: 1n, data: v.interface.encodeFunctionData('seatCount') }), v, '')
 })
 
@@ -256,16 +270,15 @@ test('a request is answered by three, in as many transactions as it takes', asyn
 	const receipt = await c.request(r, c.stored(r, [0, 1, 3]))
 	const asked = event_of(receipt, v, 'Requested')
 	assert.deepEqual([asked.stored, asked.deadline], [0b1011n, BigInt(receipt.blockNumber) + p.verdictPeriod])
-	await c.check_held({ fees: r.fee })
 
 	const first = await run(v.answer(r, c.open(r, 1)))
 	assert.equal(events_of(first, v, 'Answered').length, 1)
 	await refused(v.answer(r, c.open(r, 1)), 'AlreadyDone', [1])
 	await run(v.answer(r, c.open(r, 4)))
 	const last = await run(v.answer(r, c.open(r, 0)))
-	assert.deepEqual(c.received(last), [{ verdicts: 0n, isFinal: false, batch: 0n }])
+	assert.deepEqual(c.received(last), [{ verdicts: 0n, isFinal: false }])
 	assert.equal(await phase(r), PHASE.settled)
-	for (const k of [0, 1, 4]) assert.equal(await v.fees(c.holder(r, k).address), 1001n)
+	assert.deepEqual(c.paid(last), [[[1, 4, 0].map(k => c.holder(r, k).address), r.fee]])
 	await refused(v.answer(r, c.open(r, 2)), 'WrongPhase', [PHASE.settled])
 	await refused(v.finalize(r, c.decision(last)), 'WrongPhase', [PHASE.settled])
 	await c.check_held()
@@ -276,9 +289,9 @@ test('mixed answers: each segment by its three, paid is who agrees with all of i
 	await c.request(r)
 	const verdict = answers_of(0n, FAIL, INVALID_INPUT, 0n)
 	const receipt = await run(v.answer(r, c.open_all(r, { 0: verdict, 1: 0n, 2: verdict, 3: verdict, 4: FAIL })))
-	assert.deepEqual(c.received(receipt), [{ verdicts: verdict, isFinal: false, batch: 0n }])
+	assert.deepEqual(c.received(receipt), [{ verdicts: verdict, isFinal: false }])
 	assert.equal(await phase(r), PHASE.decided)
-	assert.deepEqual(await Promise.all([0, 1, 2, 3, 4].map(k => v.fees(c.holder(r, k).address))), [34n, 0n, 33n, 33n, 0n])
+	assert.deepEqual(c.paid(receipt), [[[0, 2, 3].map(k => c.holder(r, k).address), 100n]])
 	await c.check_held()
 })
 
@@ -286,10 +299,10 @@ test('a verdict put together from several answers pays all who answered', async 
 	const r = await c.make(c.distinct(), { count: 3, fee: 50n })
 	await c.request(r)
 	const of = (a, b, d) => answers_of(a, b, d)
-	await run(v.answer(r, c.open_all(r, {
+	const receipt = await run(v.answer(r, c.open_all(r, {
 		0: of(FAIL, 0n, 0n), 1: of(0n, FAIL, 0n), 2: of(0n, 0n, FAIL), 3: of(FAIL, FAIL, 0n), 4: of(0n, 0n, FAIL),
 	})))
-	for (let k = 0; k < 5; k++) assert.equal(await v.fees(c.holder(r, k).address), 10n)
+	assert.deepEqual(c.paid(receipt), [[[0, 1, 2, 3, 4].map(k => c.holder(r, k).address), 50n]])
 })
 
 test('a FAIL is final only when its appeal time is over', async () => {
@@ -305,7 +318,7 @@ test('a FAIL is final only when its appeal time is over', async () => {
 	await refused(v.finalize(r, { ...decision, verdicts: 0n }), 'ContentMismatch', [])
 	await refused(v.finalize({ ...r, fee: 1n }, decision), 'ContentMismatch', [])
 	const done = await run(v.finalize(r, decision))
-	assert.deepEqual(c.received(done), [{ verdicts: FAIL, isFinal: true, batch: 0n }])
+	assert.deepEqual(c.received(done), [{ verdicts: FAIL, isFinal: true }])
 	await refused(v.finalize(r, decision), 'WrongPhase', [PHASE.final])
 })
 
@@ -316,7 +329,7 @@ test('two against two is no verdict', async () => {
 	await run(v.answer(r, c.open_all(r, { 0: FAIL, 1: FAIL, 2: 0n, 3: 0n })))
 	assert.equal(await phase(r), PHASE.open)
 	const receipt = await run(v.answer(r, c.open(r, 4)))
-	assert.deepEqual(c.received(receipt), [{ verdicts: 0n, isFinal: false, batch: 0n }])
+	assert.deepEqual(c.received(receipt), [{ verdicts: 0n, isFinal: false }])
 })
 
 test('a verifier that spoke with one seat is not heard with another later', async () => {
@@ -333,7 +346,7 @@ test('data that nobody stored and nobody finds is the transcoder\'s failure', as
 	await c.request(r, c.stored(r, [0, 1]))
 	const verdict = answers_of(UNAVAILABLE, UNAVAILABLE, 0n, 0n)
 	const receipt = await run(v.answer(r, c.open_all(r, { 2: verdict, 3: verdict, 4: verdict })))
-	assert.deepEqual(c.received(receipt), [{ verdicts: answers_of(FAIL, FAIL, 0n, 0n), isFinal: false, batch: 0n }])
+	assert.deepEqual(c.received(receipt), [{ verdicts: answers_of(FAIL, FAIL, 0n, 0n), isFinal: false }])
 })
 
 test('who stored the data and denies it loses half a seat; the verdict stays UNAVAILABLE', async () => {
@@ -343,7 +356,7 @@ test('who stored the data and denies it loses half a seat; the verdict stays UNA
 	const receipt = await run(v.answer(r, c.open_all(r, { 2: verdict, 3: verdict, 4: verdict })))
 	expect_event(receipt, v, 'SeatFined', [c.holder(r, 2), r.seats[2], 1, p.seatStake / 2n])
 	assert.equal(await v.tokens(c.sys.at.Treasury), p.seatStake / 2n)
-	assert.deepEqual(c.received(receipt), [{ verdicts: verdict, isFinal: false, batch: 0n }])
+	assert.deepEqual(c.received(receipt), [{ verdicts: verdict, isFinal: false }])
 	const paid = await run(v.withdrawTokens(c.sys.at.Treasury))
 	expect_event(paid, v, 'TokensWithdrawn', [c.sys.at.Treasury, p.seatStake / 2n])
 	assert.equal(await c.token.balanceOf(c.sys.at.Treasury), p.seatStake / 2n)
@@ -401,7 +414,7 @@ test('one to five of five are silent: each is fined, five more are drawn, who re
 		await refused(v.answer(r, c.open(r, 4)), 'AlreadyDone', [4])
 
 		const heard = await run(v.answer(r, c.open_all(r, { 5: FAIL, 6: FAIL, 7: FAIL })))
-		assert.deepEqual(c.received(heard), [{ verdicts: FAIL, isFinal: false, batch: 0n }])
+		assert.deepEqual(c.received(heard), [{ verdicts: FAIL, isFinal: false }])
 		await c.check_held()
 	}
 })
@@ -421,7 +434,7 @@ test('a fined seat is out until it is topped up; stake beyond a seat\'s keeps it
 	await refused(c.by(c.verifiers[0]).topUpSeat(1, p.silenceAmount - 1n), 'StakeBelowSeat', [1, p.seatStake - 1n, p.seatStake])
 	await run(c.by(c.verifiers[0]).topUpSeat(1, p.silenceAmount))
 	assert.equal(await v.seatCount(), 40n)
-	await c.check_held({ fees: r.fee })
+	await c.check_held()
 })
 
 test('empty draws are not fined', async () => {
@@ -473,7 +486,7 @@ test('three extensions, then no verdict: the fee goes back when nobody answered'
 	await refused(v.extend(r, []), 'NoMoreExtensions', [3])
 	const receipt = await run(c.by(c.finder).endWithoutVerdict(r, [0, 7]))
 	expect_event(receipt, v, 'NoVerdict', [r.ref.jobId, r.ref.transcoder, 0, 0])
-	expect_event(receipt, c.jobs, 'ReceivedNone', [r.ref.jobId, r.ref.transcoder, 0, 0, 4, r.fee])
+	expect_event(receipt, c.jobs, 'ReceivedNone', [r.ref.jobId, r.ref.transcoder, 0, [], r.fee])
 	assert.equal(await v.tokens(c.finder.address), 2n * p.silenceAmount / 10n)
 	assert.equal(await phase(r), PHASE.none)
 	await refused(v.endWithoutVerdict(r, []), 'WrongPhase', [PHASE.none])
@@ -486,8 +499,7 @@ test('no verdict: who answered in vain shares the fee', async () => {
 	await run(v.answer(r, c.open_all(r, { 0: 0n, 3: FAIL })))
 	await c.kit.chain.next_is(await extend_all(r, request) + 1n)
 	const receipt = await run(v.endWithoutVerdict(r, []))
-	expect_event(receipt, c.jobs, 'ReceivedNone', [r.ref.jobId, r.ref.transcoder, 0, 0, 4, 0])
-	assert.deepEqual([await v.fees(c.holder(r, 0).address), await v.fees(c.holder(r, 3).address)], [1502n, 1501n])
+	expect_event(receipt, c.jobs, 'ReceivedNone', [r.ref.jobId, r.ref.transcoder, 0, [0, 3].map(k => c.holder(r, k).address), r.fee])
 	await c.check_held()
 })
 

@@ -66,7 +66,7 @@ test('verifiers that always say PASS are overturned by a jury and pay for it', a
 	const { openings, jurors } = await jury_openings(c, r, decision, fail)
 	const done = await run(v.judge(r, decision, openings))
 	expect_event(done, v, 'AppealEnded', [r.ref.jobId, r.ref.transcoder, 0, 0, OUTCOME.overturned, fail])
-	assert.deepEqual(c.received(done), [{ verdicts: fail, isFinal: true, batch: 0n }])
+	assert.deepEqual(c.received(done), [{ verdicts: fail, isFinal: true }])
 	const lost = p.seatStake * p.overturnedSlash / 1000000n
 	for (const k of [0, 1, 2]) assert.equal(await c.stake(r.seats[k]), p.seatStake - lost)
 	assert.equal(await v.tokens(c.finder.address), p.appealBond + 3n * lost / 2n)
@@ -98,7 +98,7 @@ test('a FAIL that stands after its appeal is in force at once', async () => {
 	await refused(v.finalize(r, decision), 'WrongPhase', [PHASE.appealed])
 	const { openings } = await jury_openings(c, r, decision, FAIL)
 	const done = await run(v.judge(r, decision, openings))
-	assert.deepEqual(c.received(done), [{ verdicts: FAIL, isFinal: true, batch: 0n }])
+	assert.deepEqual(c.received(done), [{ verdicts: FAIL, isFinal: true }])
 	await refused(v.finalize(r, decision), 'WrongPhase', [PHASE.final])
 })
 
@@ -106,7 +106,7 @@ test('a wrong FAIL is overturned before it does harm', async () => {
 	const { r, decision } = await appealed(FAIL)
 	const { openings } = await jury_openings(c, r, decision, 0n)
 	const done = await run(v.judge(r, decision, openings))
-	assert.deepEqual(c.received(done), [{ verdicts: 0n, isFinal: true, batch: 0n }])
+	assert.deepEqual(c.received(done), [{ verdicts: 0n, isFinal: true }])
 	assert.equal(events_of(done, v, 'SeatFined').length, 3)
 	await c.check_held()
 })
@@ -135,7 +135,7 @@ test('UNAVAILABLE from a jury is no finding, and UNAVAILABLE overturned costs no
 		const { openings } = await jury_openings(c, r, decision, 0n)
 		const done = await run(v.judge(r, decision, openings))
 		expect_event(done, v, 'AppealEnded', [ANY, ANY, ANY, ANY, OUTCOME.overturned, 0])
-		assert.deepEqual(c.received(done), [{ verdicts: 0n, isFinal: true, batch: 0n }])
+		assert.deepEqual(c.received(done), [{ verdicts: 0n, isFinal: true }])
 		assert.equal(events_of(done, v, 'SeatFined').length, 0)
 		assert.equal(await v.tokens(c.finder.address), p.appealBond)
 		await c.check_held()
@@ -239,7 +239,7 @@ test('an appeal ends though its seed was never sealed and nobody came', async ()
 	await refused(v.redraw(r, decision, []), 'TooLate', [due + p.juryPeriod])
 	await expect_revert(v.endAppeal(r, decision, [0]), c.sys.RoundsManager, 'BlockHashUnavailable', [ANY])
 	const done = await run(v.endAppeal(r, decision, []))
-	assert.deepEqual(c.received(done), [{ verdicts: FAIL, isFinal: true, batch: 0n }])
+	assert.deepEqual(c.received(done), [{ verdicts: FAIL, isFinal: true }])
 	assert.equal(await v.tokens(c.finder.address), p.appealBond)
 	await c.check_held()
 })
@@ -247,7 +247,7 @@ test('an appeal ends though its seed was never sealed and nobody came', async ()
 test('appeals too late, of what was not decided so, or without a bond are refused', async () => {
 	const r = await c.make(c.distinct())
 	const receipt = await c.settle(r, c.open_all(r, { 0: 0n, 1: 0n, 2: 0n }))
-	const decision = c.decision(receipt)
+	const decision = await c.record(r, receipt)
 	const until = BigInt(receipt.blockNumber) + p.appealPeriod
 	await refused(c.by(c.finder).appeal(r, { ...decision, verdicts: FAIL }), 'ContentMismatch', [])
 	await refused(c.by(c.finder).appeal(r, { ...decision, answers: decision.answers.slice(1) }), 'ContentMismatch', [])
@@ -292,8 +292,7 @@ test('a claim is settled when no appeal is open or may be opened', async () => {
 
 const salt = word(0xabc)
 const planted_items = () => work_items([10, 20, 30, 40]).map(i => i.sequence === 20 ? { ...i, transcodedHash: planted_hash(salt, 20) } : i)
-const punish = (r, sequences, proof, value = 700n) =>
-	run(c.jobs.punishPlanted(v.target, r.ref, r.broadcaster, sequences, proof, { value }))
+const punish = (r, sequences, proof) => run(c.jobs.punishPlanted(v.target, r.ref, r.broadcaster, sequences, proof))
 
 test('who passes a planted segment pays half to the broadcaster; who failed it has the escrow', async () => {
 	const items = planted_items()
@@ -302,13 +301,13 @@ test('who passes a planted segment pays half to the broadcaster; who failed it h
 	const caught = answers_of(0n, FAIL, 0n, 0n)
 	const decision = c.decision(await run(v.answer(r, c.open_all(r, { 0: 0n, 1: caught, 2: 0n, 3: 0n, 4: answers_of(0n, UNAVAILABLE, 0n, 0n) }))))
 	const receipt = await punish(r, [20], plant_proof(salt, [{ request: r, decision, items }]))
-	expect_event(receipt, v, 'PlantPunished', [r.ref.jobId, r.ref.transcoder, 0, 3, 1, 700])
+	expect_event(receipt, v, 'PlantPunished', [r.ref.jobId, r.ref.transcoder, 0, 3, 1])
 	const lost = p.seatStake / 2n
 	for (const k of [0, 2, 3]) assert.equal(await c.stake(r.seats[k]), p.seatStake - lost)
 	for (const k of [1, 4]) assert.equal(await c.stake(r.seats[k]), p.seatStake)
 	assert.equal(await v.tokens(c.broadcaster.address), 3n * lost / 2n)
 	assert.equal(await v.tokens(c.sys.at.Treasury), 3n * lost - 3n * lost / 2n)
-	assert.equal(await v.fees(c.holder(r, 1).address), 700n)
+	expect_event(receipt, c.jobs, 'Heirs', [[c.holder(r, 1).address]])
 	await c.check_held()
 })
 
@@ -318,11 +317,8 @@ test('the escrow goes to the CommonPool when nobody failed the plant; nobody is 
 	const decision = await c.settled(r)
 	const batch = { request: r, decision, items }
 	await refused(punish(r, [20], plant_proof(salt, [batch, batch])), 'WrongClaim', [0])
-	await punish(r, [5, 20, 99], plant_proof(salt, [batch]))
-	assert.equal(await v.fees(c.sys.at.Treasury), 700n)
-	const before = await c.kit.chain.balance(c.sys.at.Treasury)
-	await run(v.withdrawFees(c.sys.at.Treasury))
-	assert.equal(await c.kit.chain.balance(c.sys.at.Treasury) - before, 700n)
+	const receipt = await punish(r, [5, 20, 99], plant_proof(salt, [batch]))
+	expect_event(receipt, c.jobs, 'Heirs', [[c.sys.at.Treasury]])
 	await c.check_held()
 })
 
@@ -342,6 +338,9 @@ test('good work cannot be called a plant, nor another claim\'s, nor what was not
 	const open = await c.make(c.distinct(), { items, claimId: 2 })
 	await c.request(open)
 	await refused(punish(open, [20], proof({ request: open })), 'WrongPhase', [PHASE.open])
+	const unrecorded = await c.make(c.distinct(), { items, claimId: 3 })
+	await c.settle(unrecorded, c.open_all(unrecorded, { 0: 0n, 1: 0n, 2: 0n }))
+	await refused(punish(unrecorded, [20], proof({ request: unrecorded })), 'WrongPhase', [PHASE.none])
 	await expect_revert(punish(r, [20], '0x'), v, '')
 	await refused(punish(r, [20], plant_proof(salt, [])), 'PlantNotShown', [])
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { concat } from 'ethers'
 import { ETH, PARAMETERS, STATUS, VOID, World, work_hash } from './lib/jobs.mjs'
+import { request_of } from './lib/whole.mjs'
 import { FAIL, UNAVAILABLE, all, answers_of, opening, plant_proof, planted_hash, statement } from './lib/court.mjs'
 import { LPT, abi_hash, event_of, events_of, expect_event, expect_revert, make_receipt, run, start, word } from './lib/kit.mjs'
 
@@ -68,12 +69,19 @@ class Judged extends World {
 		}
 	}
 
-	settle(claim, sequences, openings) {
-		return run(this.jobs.connect(claim.by).verifyWithVerdicts(...this.evidence(claim, sequences), openings))
+	async settle(claim, sequences, openings) {
+		return this.note(claim, await run(this.jobs.connect(claim.by).verifyWithVerdicts(...this.evidence(claim, sequences), openings)))
 	}
 
-	ask(claim, sequences, statements = '0x') {
-		return run(this.jobs.connect(claim.by).verify(...this.evidence(claim, sequences), statements))
+	async ask(claim, sequences, statements = '0x') {
+		return this.note(claim, await run(this.jobs.connect(claim.by).verify(...this.evidence(claim, sequences), statements)))
+	}
+
+	/* Makes the Record of a batch that was settled: { real, decision }, what an appeal takes. */
+	async record(claim, index = 0) {
+		const receipt = await run(this.verifier.connect(this.stranger).record(claim.ref, claim.batches, index))
+		const { request, answers, deadline } = event_of(receipt, this.verifier, 'Recorded')
+		return { real: request_of(request), decision: { verdicts: 0n, answers: [...answers] }, deadline }
 	}
 
 	/* The request that `expected` became, with its fee. */
@@ -111,9 +119,12 @@ test('settled, and paid once no appeal may come', async () => {
 	const held = await w.chain.balance(w.jobs)
 	await w.after(claim, PARAMETERS.verificationPeriod)
 	const receipt = await w.settle(claim, SEQUENCES, w.openings(r))
-	const { fee } = event_of(receipt, v, 'Decided')
+	const { fee, signers } = event_of(receipt, w.jobs, 'VerifyWithVerdicts')
 	assert.equal(fee, r.fee)
-	assert.equal(await w.chain.balance(v), fee)
+	assert.deepEqual([...signers], r.seated.slice(0, 3).map(d => BigInt(d.owner) | d.seatId << 160n | d.k << 208n))
+	for (const d of r.seated.slice(0, 3)) assert.ok(await w.jobs.verifierFees(d.owner) >= fee / 3n)
+	assert.equal(await w.chain.balance(v), 0n)
+	assert.equal(await w.chain.balance(w.jobs), held)
 	// Payable from block 70, but the last block for an appeal is 50 + 20.
 	await w.after(claim, 70)
 	await expect_revert(w.distribute(claim), w.jobs, 'NotSettled', [job.id, claim.by, claim.ref.claimId])
@@ -121,14 +132,81 @@ test('settled, and paid once no appeal may come', async () => {
 	const paid = await w.distribute(claim)
 	expect_event(paid, w.jobs, 'DistributeFees', [claim.by, job.id, claim.ref.claimId, 4n * job.fee - fee])
 	assert.equal((await w.get_claim(claim)).status, STATUS.Paid)
+	assert.equal(await w.chain.balance(w.jobs), held - 4n * job.fee + fee)
+	for (const d of r.seated.slice(0, 3)) await run(w.jobs.withdrawVerifierFees(d.owner))
 	assert.equal(await w.chain.balance(w.jobs), held - 4n * job.fee)
+	await expect_revert(v.record(claim.ref, claim.batches, 0), v, 'TooLate', [claim.block + 70])
+})
+
+test('a record is of the batch that was settled, whoever forges what', async () => {
+	const { claim, r } = await w.new_claim([[0, 8]], SEQUENCES)
+	await w.settle(claim, SEQUENCES, w.openings(r))
+	const rest = [4, 5]
+	await w.asked(claim, await w.request_of(claim, rest, 4), rest)
+	const record = (batches, index = 0, ref = claim.ref) => v.record(ref, batches, index)
+	const forged = (over, index = 0) => claim.batches.map((b, i) => i === index ? { ...b, ...over } : b)
+	const refused = (promise, name, args) => expect_revert(promise, w.jobs, name, args)
+	const [settled, asked] = claim.batches
+	await refused(record(forged({ sequences: [0, 1, 2] })), 'ContentMismatch', [])
+	await refused(record(forged({ work: word(1) })), 'ContentMismatch', [])
+	await refused(record(forged({ signers: settled.signers.slice(1) })), 'ContentMismatch', [])
+	await refused(record(forged({ signers: settled.signers.map(s => s ^ 1n << 160n) })), 'ContentMismatch', [])
+	await refused(record([settled]), 'ContentMismatch', [])
+	await refused(record([asked, settled]), 'ContentMismatch', [])
+	await refused(record(claim.batches, 1), 'NotSettledAtOnce', [1])
+	await refused(record(forged({ signers: settled.signers }, 1), 1), 'ContentMismatch', [])
+	await refused(record(claim.batches, 2), 'NotSettledAtOnce', [2])
+	await refused(record(claim.batches, 0, { ...claim.ref, claimId: 9 }), 'UnknownClaim', [claim.job.id, claim.by, 9])
+	const { real, deadline } = await w.record(claim)
+	assert.deepEqual([real.batch, real.count, real.fee, real.seed, real.work], [0n, 4n, r.fee, r.seed, r.work])
+	assert.deepEqual([real.broadcaster, real.challengeBlock], [w.broadcaster.address, BigInt(claim.block + 1)])
+	assert.equal(deadline, (await w.get_claim(claim)).settledAt + 20n)
+	await expect_revert(record(claim.batches), v, 'WrongPhase', [2])
+})
+
+test('a later batch that passes gives the earlier ones more time', async () => {
+	const { claim, r } = await w.new_claim([[0, 8]], SEQUENCES)
+	await w.settle(claim, SEQUENCES, w.openings(r))
+	const first = (await w.get_claim(claim)).settledAt
+	await w.chain.mine(15)
+	const rest = [4, 5, 6, 7]
+	const r2 = await w.asked(claim, await w.request_of(claim, rest, 4), rest)
+	await run(v.answer(r2, w.openings(r2)))
+	const second = (await w.get_claim(claim)).settledAt
+	assert.ok(second > first)
+	assert.equal((await w.record(claim)).deadline, second + 20n)
+})
+
+test('who judged a claim that is void for another reason is called to account all the same', async () => {
+	const { claim, r } = await w.new_claim([[0, 8]], SEQUENCES)
+	await w.after(claim, 45)
+	await w.settle(claim, SEQUENCES, w.openings(r))
+	await w.after(claim, 51)
+	await run(w.jobs.connect(w.finder).missedVerificationSlash(claim.ref, 4, claim.bytes, claim.root, claim.batches, word(0)))
+	assert.equal((await w.get_claim(claim)).status, STATUS.Void)
+	const { real, decision } = await w.record(claim)
+	await run(v.connect(w.finder).appeal(real, decision))
+	const done = await run(v.judge(real, decision, await w.jury(real, decision, FAIL)))
+	assert.equal(events_of(done, v, 'SeatFined').length, 3)
+	assert.equal(events_of(done, w.jobs, 'ClaimVoided').length, 0)
+})
+
+test('seats that left, or went over to the transcoder, are slashed for what they settled', async () => {
+	const { claim, r } = await w.new_claim([[0, 4]], SEQUENCES)
+	await w.settle(claim, SEQUENCES, w.openings(r))
+	const [a, b] = r.seated
+	await run(v.connect(w.account(a.owner)).leaveSeats([a.seatId]))
+	await run(w.bonding.setDelegate(b.owner, claim.by.address))
+	const { real, decision } = await w.record(claim)
+	await run(v.connect(w.finder).appeal(real, decision))
+	const done = await run(v.judge(real, decision, await w.jury(real, decision, FAIL)))
+	assert.deepEqual(events_of(done, v, 'SeatFined').map(e => e.seatId), r.seated.slice(0, 3).map(d => d.seatId))
 })
 
 test('while an appeal is open nothing is paid', async () => {
 	const { claim, r } = await w.new_claim([[0, 4]], SEQUENCES)
-	const receipt = await w.settle(claim, SEQUENCES, w.openings(r))
-	const real = { ...r, fee: event_of(receipt, v, 'Decided').fee }
-	const decision = w.decision(receipt)
+	await w.settle(claim, SEQUENCES, w.openings(r))
+	const { real, decision } = await w.record(claim)
 	await run(v.connect(w.finder).appeal(real, decision))
 	await w.after(claim, 200)
 	await expect_revert(w.distribute(claim), w.jobs, 'NotSettled', [claim.job.id, claim.by, claim.ref.claimId])
@@ -136,9 +214,8 @@ test('while an appeal is open nothing is paid', async () => {
 
 test('an overturned PASS voids the claim', async () => {
 	const { claim, r, job } = await w.new_claim([[0, 4]], SEQUENCES)
-	const receipt = await w.settle(claim, SEQUENCES, w.openings(r))
-	const real = { ...r, fee: event_of(receipt, v, 'Decided').fee }
-	const decision = w.decision(receipt)
+	await w.settle(claim, SEQUENCES, w.openings(r))
+	const { real, decision } = await w.record(claim)
 	await run(v.connect(w.finder).appeal(real, decision))
 	const done = await run(v.judge(real, decision, await w.jury(real, decision, FAIL)))
 	expect_event(done, w.jobs, 'ClaimVoided', [claim.by, job.id, claim.ref.claimId, VOID.Failed, 4n * job.fee - real.fee])
@@ -154,16 +231,16 @@ test('a FAIL voids the claim after its appeal time; another batch of a void clai
 	assert.equal((await w.get_claim(claim)).status, STATUS.Pending)
 	await w.chain.next_is(failed.blockNumber + JUDGES.appealPeriod)
 	const rest = [4, 5, 6, 7]
-	const r2 = await w.asked(claim, await w.request_of(claim, rest, 1), rest)
+	const r2 = await w.asked(claim, await w.request_of(claim, rest, 4), rest)
 	const fees = (await w.get_claim(claim)).fees
 	const final = await run(v.finalize(r1, w.decision(failed)))
 	expect_event(final, w.jobs, 'ClaimVoided', [claim.by, job.id, claim.ref.claimId, VOID.Failed, fees])
 	assert.equal((await w.jobs.getJob(job.id)).escrow, ETH - r1.fee - r2.fee)
 	const heard = await run(v.answer(r2, w.openings(r2)))
-	expect_event(heard, w.jobs, 'VerdictReceived', [claim.by, job.id, claim.ref.claimId, 1, 0, 4])
+	assert.equal(event_of(heard, v, 'Decided').verdicts, 0n)
 	assert.equal((await w.get_claim(claim)).status, STATUS.Void)
 	// Its verifiers are paid all the same.
-	assert.equal(await v.fees(r2.seated[1].owner) >= r2.fee / 3n, true)
+	assert.equal(await w.jobs.verifierFees(r2.seated[1].owner) >= r2.fee / 3n, true)
 })
 
 test('statements make UNAVAILABLE nobody\'s fault', async () => {
@@ -187,7 +264,7 @@ test('three extensions, no verdict: refunded, and the fee with it', async () => 
 	const receipt = await run(v.endWithoutVerdict(real, []))
 	assert.equal(event_of(receipt, w.jobs, 'ClaimVoided').reason, VOID.NoVerdict)
 	assert.equal((await w.jobs.getJob(job.id)).escrow, ETH)
-	assert.equal(await w.chain.balance(v), 0n)
+	assert.equal(await w.chain.balance(w.jobs), ETH)
 })
 
 const salt = word(0x5a17)
@@ -199,24 +276,39 @@ const plant = sequence => (receipts, job, by) => receipts.map(x => x.sequence !=
 
 test('a planted segment: who passed it is slashed, the escrow is forfeited, nothing is paid', async () => {
 	const { claim, r, job } = await w.new_claim([[0, 4]], SEQUENCES, { salt, planted: [2] }, plant(2))
-	const receipt = await w.settle(claim, SEQUENCES, w.openings(r))
-	const real = { ...r, fee: event_of(receipt, v, 'Decided').fee }
+	await w.settle(claim, SEQUENCES, w.openings(r))
 	const items = SEQUENCES.map(s => claim.receipts[s])
-	const proof = plant_proof(salt, [{ request: real, decision: w.decision(receipt), items }])
+	const { real, decision } = await w.record(claim)
+	const proof = plant_proof(salt, [{ request: real, decision, items }])
 	const revealed = await run(w.jobs.connect(w.broadcaster).revealPlanted(claim.ref, job.details, salt, [2], proof))
-	expect_event(revealed, v, 'PlantPunished', [job.id, claim.by, claim.ref.claimId, 3, 0, event_of(revealed, w.jobs, 'PlantRevealed').forfeited])
+	expect_event(revealed, v, 'PlantPunished', [job.id, claim.by, claim.ref.claimId, 3, 0])
+	const { forfeited } = event_of(revealed, w.jobs, 'PlantRevealed')
+	assert.equal(forfeited, ETH - real.fee)
+	assert.equal(await w.jobs.verifierFees(w.kit.sys.Treasury), forfeited, 'nobody had failed it')
 	assert.equal((await w.get_claim(claim)).status, STATUS.Void)
 	assert.equal((await w.jobs.getJob(job.id)).escrow, 0n)
 	await w.after(claim, 200)
 	await expect_revert(w.distribute(claim), w.jobs, 'ClaimNotPending', [STATUS.Void])
 })
 
+test('a plant that was settled counts once it is on record', async () => {
+	const { claim, r, job } = await w.new_claim([[0, 4]], SEQUENCES, { salt, planted: [2] }, plant(2))
+	const receipt = await w.settle(claim, SEQUENCES, w.openings(r))
+	const { fee, signers } = event_of(receipt, w.jobs, 'VerifyWithVerdicts')
+	const decision = { verdicts: 0n, answers: [...signers].map(s => (s >> 160n & 0xffffffffffffn) << 128n | s >> 208n << 176n) }
+	const proof = plant_proof(salt, [{ request: { ...r, fee }, decision, items: SEQUENCES.map(s => claim.receipts[s]) }])
+	const reveal = () => w.jobs.connect(w.broadcaster).revealPlanted(claim.ref, job.details, salt, [2], proof)
+	await expect_revert(reveal(), v, 'WrongPhase', [0])
+	assert.deepEqual((await w.record(claim)).decision, decision)
+	assert.equal(events_of(await run(reveal()), v, 'SeatFined').length, 3)
+})
+
 test('good work of a job with plants cannot be turned against its verifiers', async () => {
 	const { claim, r, job } = await w.new_claim([[0, 4]], SEQUENCES, { salt, planted: [2] })
-	const receipt = await w.settle(claim, SEQUENCES, w.openings(r))
-	const real = { ...r, fee: event_of(receipt, v, 'Decided').fee }
+	await w.settle(claim, SEQUENCES, w.openings(r))
 	const items = SEQUENCES.map(s => claim.receipts[s])
-	const proof = plant_proof(salt, [{ request: real, decision: w.decision(receipt), items }])
+	const { real, decision } = await w.record(claim)
+	const proof = plant_proof(salt, [{ request: real, decision, items }])
 	await expect_revert(w.jobs.connect(w.broadcaster).revealPlanted(claim.ref, job.details, salt, [2], proof), v, 'NotPlanted', [2])
 	assert.equal((await w.get_claim(claim)).status, STATUS.Pending)
 })

@@ -1,6 +1,8 @@
 /* The words of the admin port. */
 #include "test/test.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "node/admin.h"
 

@@ -92,7 +92,7 @@ static void hashes_of_a_claim_are_those_of_ethers(void **state)
 	struct hash32 want, got, root;
 	struct claim_segment s[4];
 	struct job_details details = { .max_segment_ms = (uint32_t)number_of(d, "maxSegmentMs") };
-	uint8_t packed[3 * RANGE_SIZE], content[23], want_content[23];
+	uint8_t packed[3 * RANGE_SIZE], content[23], want_content[23], fee[32];
 	size_t i;
 	json_t *v;
 
@@ -105,6 +105,9 @@ static void hashes_of_a_claim_are_those_of_ethers(void **state)
 	vectors_hex(details.stream_id_hash.b, 32, d, "streamIdHash");
 	vectors_hex(details.options_hash.b, 32, d, "optionsHash");
 	vectors_hex(details.plant_commitment.b, 32, d, "plantCommitment");
+	vectors_hex(details.broadcaster.b, 20, d, "broadcaster");
+	vectors_hex(fee, 32, d, "segmentFee");
+	details.segment_fee = u256_from_be(fee);
 	got = job_details_hash(&details);
 	vectors_hex(want.b, 32, d, "hash");
 	assert_memory_equal(got.b, want.b, 32);

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { concat, keccak256, solidityPacked, toUtf8Bytes } from 'ethers';
+import { split } from '../contracts/lib/jobs.mjs';
 import { make_receipt, multiproof, receipt_tree, sign } from '../contracts/lib/eip712.mjs';
 import { parallel, test } from './lib/harness.mjs';
 import { BROADCASTER, ETH, FINDER, GWEI, JobsNet, LPT, PRICE, STRANGER, STREAM, TRANSCODERS } from './lib/jobs.mjs';
@@ -153,7 +154,7 @@ test('what cannot be is told before anything is sent', async (t) => {
 
 	const job = await w.job();
 	const [first, second, last] = job.ranked;
-	const receipts = w.receipts(1, first, 100, 10);
+	const receipts = w.receipts(1, first, 100, 40);	// of so many one is challenged but once in 10^7
 	const file = w.file('r.jsonl', receipts);
 	const alter = (name, f) => w.file(name, receipts.map((r, i) => i === 3 ? f({ ...r }) : r));
 	const money = await spent();
@@ -181,10 +182,11 @@ test('what cannot be is told before anything is sent', async (t) => {
 	assert.deepEqual(await spent(), money, 'nothing was sent');
 
 	// Receipts that were not claimed do not verify; the escrow is as large as it is.
-	const made = await claim(w, job, first, 100, 10);
+	const made = await claim(w, job, first, 100, 40);
 
-	await w.refused(3, 'no receipt of sequence 109', first, 'verify', '1', '0', '--receipts', w.file('g', receipts.slice(0, 9)));
-	const others = w.receipts(1, first, 100, 10);
+	await w.refused(3, 'no receipt of sequence 139', first, 'verify', '1', '0', '--receipts', w.file('g', receipts.slice(0, 39)));
+	const others = w.receipts(1, first, 100, 40);
+
 	others[0] = w.receipts(1, first, 100, 1, 'b'.repeat(72))[0];
 	await w.refused(3, 'their tree has another root', first, 'verify', '1', '0', '--receipts', w.file('h', others));
 	await w.refused(3, 'nothing is left to claim', first, ...start(made.file));
@@ -325,13 +327,14 @@ test('a claim whose challenge nobody sealed goes back to the escrow', async (t) 
 async function verifyFirst(w, by, made, wanted, openings) {
 	const event = (await w.jobs.queryFilter(w.jobs.filters.NewJob))[0].args;
 	const details = { streamIdHash: keccak256(toUtf8Bytes(STREAM)), optionsHash: keccak256(event.options), maxSegmentMs: 4000,
-		plantCommitment: `0x${'00'.repeat(32)}` };
+		plantCommitment: `0x${'00'.repeat(32)}`, broadcaster: addr(w, BROADCASTER), segmentFee: 40n * PRICE };
 	const tree = receipt_tree(made.receipts.map((r) => make_receipt(w.jobs, w.wallets[BROADCASTER], w.wallets[by],
 		{ ...r, jobId: 1, streamId: STREAM })));
 	const { proof, flagBits, flagCount } = multiproof(tree, wanted.map((s) => s - 100));
 	const bytes = concat(openings.map((o) => solidityPacked(['uint16', 'uint128', 'bytes32', 'bytes32', 'bytes'],
 		[o.k, o.answers, o.workHash, o.salt, o.signature])));
-	const segments = wanted.map((s) => made.receipts[s - 100]);
+	const segments = wanted.map((s) => made.receipts[s - 100]).map((r) => ({ ...r, broadcasterSig: split(r.broadcasterSig),
+		transcoderSig: split(r.transcoderSig) }));
 
 	await (await w.jobs.connect(w.net.signer(by)).verifyWithVerdicts({ jobId: 1, transcoder: addr(w, by), claimId: 0 }, segments,
 		{ details, ranges: packed(100, made.receipts.length), root: tree.root, proof, flagBits, flagCount }, bytes)).wait();

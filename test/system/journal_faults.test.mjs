@@ -1,6 +1,8 @@
 // The transaction journal with an endpoint that is broken or lies: nothing is sent twice, and
 // when the fault is over all is done within five seconds.
 import assert from 'node:assert/strict';
+import http from 'node:http';
+import { once } from 'node:events';
 import { long, note, parallel, slow, sleep, test, until } from './lib/harness.mjs';
 import { Evm, below, hex } from './lib/evm.mjs';
 import { FOOLING, MODES, RpcProxy } from './lib/rpc_proxy.mjs';
@@ -85,3 +87,65 @@ for (const mode of FOOLING)
 
 		assert.ok(used === 2 || mode === 'nonce_ahead', `${used} nonces`);
 	});
+
+/* An endpoint whose answers are changed at will: change(call, reply). */
+async function forger(t, upstream, change) {
+	const server = http.createServer(async (req, res) => {
+		const body = (await req.toArray()).join('');
+		const calls = [JSON.parse(body)].flat();
+		const said = await (await fetch(upstream, { method: 'POST', body, headers: { 'content-type': 'application/json' } })).json();
+
+		[said].flat().forEach((r) => change(calls.find((c) => c.id === r.id), r));
+		res.end(JSON.stringify(said));
+	}).listen(0, '127.0.0.1');
+
+	await once(server, 'listening');
+	t.after(() => { server.closeAllConnections(); server.close(); });
+	return `http://127.0.0.1:${server.address().port}`;
+}
+
+/* To believe it would be to send the intent again. */
+for (const [what, forge] of [
+	['is not in its block', (txs) => txs.filter((tx) => tx.from !== account.toLowerCase())],
+	['was another one with a wrong signature', (txs) => txs.map((tx) => ({ ...tx, value: '0x7', hash: tx.hash.replace(/.$/, (c) => (c === '0' ? '1' : '0')) }))],
+	['was another one of another nonce', (txs) => txs.map((tx) => ({ ...tx, nonce: '0x9', hash: `0x${'ab'.repeat(32)}` }))],
+])
+	test(`an endpoint that denies the receipt and says that our transaction ${what} is not believed`, async (t) => {
+		const evm = await Evm.start(t);
+		let lies = true;
+		const url = await forger(t, evm.url, (call, reply) => {
+			if (lies && call.method === 'eth_getTransactionReceipt')
+				reply.result = null;
+			if (lies && call.method === 'eth_getBlockByNumber' && call.params[1] && reply.result)
+				reply.result.transactions = forge(reply.result.transactions);
+		});
+		const j = new Journal(t, { url }, { depth: 2, poll: 100, patience: 500 });
+
+		await evm.rpc('anvil_mine', hex(20));
+		const child = j.start([intent(0)]);
+
+		await child.told('pay/0', 'sent');
+		await evm.rpc('anvil_mine', hex(10));
+		await until('it was looked for', async () => /cannot be found/.test((await j.get('pay/0')).why));
+		assert.equal((await j.get('pay/0')).state, 'sent');
+		lies = false;
+		await child.told('pay/0', 'done');
+		await assertOnce(evm, 1);
+	});
+
+test('a count that is too high and no receipts do not displace what was mined', async (t) => {
+	const evm = await Evm.start(t);
+	const proxy = await RpcProxy.start(t, evm.url);
+	const j = new Journal(t, { url: proxy.url }, { depth: 2, poll: 100, patience: 500 });
+	const child = j.start([intent(0)]);
+
+	await child.told('pay/0', 'sent');
+	proxy.set('nonce_ahead');
+	proxy.set('receipt_missing');
+	await evm.rpc('anvil_mine', hex(10));
+	await sleep(2500);
+	assert.equal((await j.get('pay/0')).state, 'sent');
+	proxy.clear();
+	await child.told('pay/0', 'done');
+	await assertOnce(evm, 1);
+});

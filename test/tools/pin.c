@@ -43,7 +43,7 @@ static int check(const struct chain_pin *p, struct err *err)
 	return rc;
 }
 
-static void on_pin(void *arg, const struct chain_pin *pin, const struct err *err)
+static void on_pin(void *arg, const struct chain_pin *pin, const struct eth_header *head, const struct err *err)
 {
 	struct err e;
 

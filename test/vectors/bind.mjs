@@ -27,8 +27,11 @@ const calls = {
 	quorumNumerator: ['LivepeerGovernor', 'quorumNumerator(uint256)', [U(1)]],
 	appeal: ['Verifier', 'appeal', [request, [U(11), [U(12), U(13), U(14)]]]],
 	verify: ['JobsManager', 'verify', [ref,
-		[[4, 5, H(6), H(7), bytes(8, 65), bytes(9, 65)], ['0xffffffffffffffff', 0xffffffff, H(12), H(13), '0x', bytes(15, 33)]],
-		[[H(16), H(17), 18, H(19)], '0x2021', H(22), [H(23), H(24)], [U(25)], 26], '0x27']],
+		[[4, 5, H(6), H(7), [H(8), H(9), 10], [H(11), H(12), 13]],
+			['0xffffffffffffffff', 0xffffffff, H(14), H(15), [H(16), H(17), 18], [H(19), H(20), 255]]],
+		[[H(21), H(22), 23, H(24), A(25), U(26)], '0x2728', H(29), [H(30), H(31)], [U(32)], 33], '0x34']],
+	missedVerificationSlash: ['JobsManager', 'missedVerificationSlash', [ref, 4, '0x0506', H(7),
+		[[[8, '0xffffffffffffffff'], H(9), [U(10)]], [[], H(11), []], [[12], H(13), [U(14), U(15)]]], H(16)]],
 	supportsInterface: ['Treasury', 'supportsInterface', ['0x01020304']],
 	paused: ['Controller', 'paused', []],
 }

@@ -79,7 +79,7 @@ opened.packed = concat([toBeHex(opened.k, 2), toBeHex(BigInt(opened.answers), 16
 const stored = { work: opened.work, k: 5, signature: sign('verifier', 'Stored', { jobId, transcoder, claimId, work: opened.work }) }
 stored.packed = concat([toBeHex(stored.k, 2), stored.signature])
 
-const details = { streamIdHash: keccak256(toUtf8Bytes(streamId)), optionsHash: id('options'), maxSegmentMs: 4000, plantCommitment: id('plants') }
+const details = { streamIdHash: keccak256(toUtf8Bytes(streamId)), optionsHash: id('options'), maxSegmentMs: 4000, plantCommitment: id('plants'), broadcaster: address('broadcaster'), segmentFee: toBeHex((1n << 100n) + 7n, 32) }
 const pack = list => concat(list.map(([start, length]) => concat([toBeHex(start, 8), toBeHex(length, 4)])))
 
 function challenges (block, rate, count) {
@@ -108,7 +108,7 @@ console.log(JSON.stringify({
     jobId: toBeHex(jobId, 32), jobsManager: domain.verifyingContract, chainId: domain.chainId,
     streamId, transcoder, broadcaster: address('broadcaster'), verifier: address('verifier'), claimId,
     segments, work: work(segments), opened, stored,
-    details: { ...details, hash: hash(['bytes32', 'bytes32', 'uint32', 'bytes32'], Object.values(details)) },
+    details: { ...details, hash: hash(['bytes32', 'bytes32', 'uint32', 'bytes32', 'address', 'uint256'], Object.values(details)) },
     ranges: [[0, 2], [7, 1], [9007199254740993n, 4096]].map(r => r.map(String)),
     packed: pack([[0, 2], [7, 1], [9007199254740993n, 4096]]),
     root: id('root'),

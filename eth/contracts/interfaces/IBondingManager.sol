@@ -120,9 +120,6 @@ interface IBondingActions is IBondingTypes {
     /// `rounds`: missedRewardRounds consecutive initialised rounds, ascending, all after the last
     /// one that was rewarded or punished.  salt: of the commitment, 0 for none.
     function missedRewardSlash(address transcoder, uint256[] calldata rounds, bytes32 salt) external;
-    /// Consume finder's commitment to keccak256(abi.encode(finder, salt, action)): true if it was
-    /// made in an earlier block.  JobsManager only.
-    function takeFinding(address finder, bytes32 salt, bytes32 action) external returns (bool);
 
     // ---- contracts ----
     /// JobsManager only.  finder 0: no fee.
@@ -131,13 +128,11 @@ interface IBondingActions is IBondingTypes {
     function updateTranscoderWithFees(address transcoder, uint256 fees, uint256 round) external payable;
 
     // ---- what other contracts read ----
-    function entryAt(address transcoder, uint256 round) external view returns (Entry memory);
-    /// Election of a job: active in `round`, available at `blockNumber`, price <= maxPrice.
-    /// stake is that of the round, 0 if not eligible.
-    function eligibleStake(address transcoder, uint256 round, uint256 blockNumber, uint256 maxPrice) external view returns (uint256 stake);
+    /// eligibleStake and hasStake at once.
+    function claimantStake(address transcoder, uint256 round, uint256 blockNumber, uint256 maxPrice) external view returns (uint256 stake, bool hasStake_);
     function isActiveTranscoderAt(address transcoder, uint256 round) external view returns (bool);
-    /// To whom it is bonded now, pending or not; 0 for nobody.
-    function delegateOf(address delegator) external view returns (address);
+    /// delegateOf each.
+    function delegatesOf(address[] calldata delegators) external view returns (address[] memory);
     /// At least minTranscoderStake is bonded to it now, pending or not: a misdeed has a price.
     function hasStake(address transcoder) external view returns (bool);
 }
@@ -149,6 +144,15 @@ interface IBondingRest is IBondingTypes {
     function lowerPrice(uint256 pricePerSegment, address matched) external;
     function transcodeAvailability(bool available) external;
     function commitFinding(bytes32 commitment) external;
+    /// Consume finder's commitment to keccak256(abi.encode(finder, salt, action)): true if it was
+    /// made in an earlier block.  JobsManager only.
+    function takeFinding(address finder, bytes32 salt, bytes32 action) external returns (bool);
+    /// Election of a job: active in `round`, available at `blockNumber`, price <= maxPrice.
+    /// stake is that of the round, 0 if not eligible.
+    function eligibleStake(address transcoder, uint256 round, uint256 blockNumber, uint256 maxPrice) external view returns (uint256 stake);
+    /// To whom it is bonded now, pending or not; 0 for nobody.
+    function delegateOf(address delegator) external view returns (address);
+    function entryAt(address transcoder, uint256 round) external view returns (Entry memory);
     function isActiveTranscoder(address transcoder) external view returns (bool);
     /// Of a past or the current round; a round never initialised has that of the last one before.
     function totalActiveStakeAt(uint256 round) external view returns (uint256);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 pragma solidity ^0.8.28;
 
+import {IVerifier} from "./IVerifier.sol";
+
 /// Deposits, jobs, election, claims, verification and fees.  Rules: docs/contracts.md 5.
 /// Unless said otherwise a function needs the system not paused.
 interface IJobsManager {
@@ -28,6 +30,8 @@ interface IJobsManager {
         bytes32 optionsHash;      // keccak256(options)
         uint32 maxSegmentMs;
         bytes32 plantCommitment;  // 0 for none
+        address broadcaster;
+        uint256 segmentFee;       // wei a segment: units x price
     }
 
     struct Claim {
@@ -36,12 +40,11 @@ interface IJobsManager {
         uint40 segments;
         uint64 lastVerified;    // sequence + 1; 0 for none
         uint16 verified;        // segments with a verdict or awaiting one
-        uint16 passed;
-        uint16 batches;         // verify calls
+        uint8 open;             // batches whose verdict is awaited
         uint16 params;          // which periods and rate hold for it
         ClaimStatus status;
-        uint40 settledAt;       // block of the last verdict that all passed
-        bytes14 verifiedChain;  // h = start of keccak256(abi.encode(h, sequence)), from 0, over those verified
+        uint40 settledAt;       // block of the last PASS that an appeal may follow
+        bytes17 verifiedChain;  // of all batches: see VerifiedBatch
         uint96 fees;            // reserved: what is left of them after the verifiers' fees
     }
 
@@ -53,10 +56,26 @@ interface IJobsManager {
         uint32 verifierFee;            // PERC of a segment's price for all answers to it together
     }
 
+    /// What a claim keeps of a batch is a link of a chain: h = start of keccak256(abi.encode(h, seed of
+    /// the challenge, keccak256 of the sequences' words, work, keccak256 of the signers' words or 0 for
+    /// none)).  It begins with the start of the claim's content.
+    struct VerifiedBatch {
+        uint64[] sequences;
+        bytes32 work;           // IVerifier.Request's
+        uint256[] signers;      // as in VerifyWithVerdicts; none if its verdict came later
+    }
+
     struct ClaimRef {
         uint256 jobId;
         address transcoder;
         uint32 claimId;
+    }
+
+    /// The 65 bytes of a signature.
+    struct Signature {
+        bytes32 r;
+        bytes32 s;
+        uint8 v;
     }
 
     /// What a claimant shows of one challenged segment.
@@ -65,8 +84,8 @@ interface IJobsManager {
         uint32 durationMs;
         bytes32 dataHash;
         bytes32 transcodedHash;
-        bytes broadcasterSig;    // 65 bytes, over Segment(...)
-        bytes transcoderSig;     // 65 bytes, over Receipt(...)
+        Signature broadcasterSig;    // over Segment(...)
+        Signature transcoderSig;     // over Receipt(...)
     }
 
     /// The rest of it: preimages of what is stored as hashes, and OpenZeppelin's multiproof with
@@ -89,7 +108,9 @@ interface IJobsManager {
     event JobRefunded(uint256 indexed jobId, uint256 amount);
     event NewClaim(address indexed transcoder, uint256 indexed jobId, uint256 claimId, bytes32 root, bytes ranges, uint256 segments, uint256 fees, uint256 rank);
     event Verify(address indexed transcoder, uint256 indexed jobId, uint256 indexed claimId, uint64[] sequences, bytes32 work);
-    event VerdictReceived(address indexed transcoder, uint256 indexed jobId, uint256 indexed claimId, uint256 batch, uint256 verdicts, uint256 count);
+    /// signers: a word each, see IVerifier.settle; the fee is theirs in equal parts.
+    event VerifyWithVerdicts(address indexed transcoder, uint256 indexed jobId, uint256 indexed claimId, uint64[] sequences, bytes32 work, uint256[] signers, uint256 fee);
+    event WithdrawVerifierFees(address indexed account, uint256 amount);
     event ClaimVoided(address indexed transcoder, uint256 indexed jobId, uint256 indexed claimId, VoidReason reason, uint256 refunded);
     event DistributeFees(address indexed transcoder, uint256 indexed jobId, uint256 indexed claimId, uint256 fees);
     event ElectionRefuted(address indexed transcoder, uint256 indexed jobId, address[] better, uint256 refunded);
@@ -137,7 +158,9 @@ interface IJobsManager {
     error SegmentTooLong(uint256 sequence, uint256 durationMs, uint256 maxMs);
     error BadSignature(string which, uint256 sequence);
     error BadMerkleProof();
-    error UnverifiedVerdicts(uint256 passed, uint256 verified);
+    error VerdictsAwaited(uint256 batches);
+    error TooManyOpen(uint256 max);
+    error NotSettledAtOnce(uint256 index);
     error NotBetter(address candidate);
     error NotEnoughBetter(uint256 given, uint256 needed);
     error PlantMismatch();
@@ -172,8 +195,8 @@ interface IJobsManager {
     function batchDistributeFees(ClaimRef[] calldata refs) external;
 
     // ---- finders ----
-    /// `verified`: all sequences that were verified, in order (their chain is stored).
-    function missedVerificationSlash(ClaimRef calldata ref, uint64 sequence, bytes calldata ranges, bytes32 root, uint64[] calldata verified, bytes32 salt) external;
+    /// `batches`: all that were verified, in order (their chain is stored).
+    function missedVerificationSlash(ClaimRef calldata ref, uint64 sequence, bytes calldata ranges, bytes32 root, VerifiedBatch[] calldata batches, bytes32 salt) external;
     /// better: rank + 1 eligible addresses with smaller scores, ascending by address.
     function refuteElection(uint256 jobId, address transcoder, address[] calldata better, bytes32 salt) external;
     /// A claim whose challenge block can be had no more: refunded.
@@ -184,10 +207,19 @@ interface IJobsManager {
     /// segments counts at once, anything else waits for the call with isFinal, and voids the claim
     /// then.  An overturned PASS comes with isFinal as well.  So PASS comes once a batch, and not for
     /// one that settle passed.  Ignored, never refused, for a claim that is no longer pending.
-    function receiveVerdicts(ClaimRef calldata ref, uint256 batch, uint256 verdicts, uint256 count, bool isFinal) external;
-    /// No verdict after all extensions.  ETH that comes with it (fees nobody earned) goes back to
-    /// the job's escrow.
-    function receiveNoVerdict(ClaimRef calldata ref, uint256 batch, uint256 count) external payable;
+    /// verifiers: get the fee of the batch (0: it is paid already) in equal parts, in any case.
+    function receiveVerdicts(ClaimRef calldata ref, uint256 verdicts, uint256 count, bool isFinal, address[] calldata verifiers, uint256 fee) external;
+    /// No verdict after all extensions.  The batch's fee is for those who answered; if nobody did, it
+    /// goes back to the job's escrow.
+    function receiveNoVerdict(ClaimRef calldata ref, address[] calldata verifiers, uint256 fee) external;
+    /// Was batches[index] settled in one transaction?  What the Verifier was asked then, and until
+    /// when appeals count from.  batches: all of the claim, in order.  By anyone.
+    function settledBatch(ClaimRef calldata ref, VerifiedBatch[] calldata batches, uint256 index) external view returns (IVerifier.Request memory request, uint256 settledAt);
+
+    // ---- verifiers ----
+    /// By anyone for anyone.  Works while paused.
+    function withdrawVerifierFees(address payable account) external;
+    function verifierFees(address account) external view returns (uint256 wei_);
 
     // ---- views ----
     function getJob(uint256 jobId) external view returns (Job memory);

@@ -23,10 +23,9 @@ interface IVerifierSeats is IVerifierTypes {
     function leaveSeats(uint256[] calldata seatIds) external;
     /// Stake beyond seatStake keeps a seat drawn after a fine; a seat that is out comes back.
     function topUpSeat(uint256 seatId, uint256 amount) external;
-    /// JobsManager's finality after they left.  These three work while the system is paused, the
-    /// latter two by anyone for anyone.
+    /// JobsManager's finality after they left.  These two work while the system is paused, the latter by
+    /// anyone for anyone.  (Fees: JobsManager.withdrawVerifierFees.)
     function withdrawSeats(uint256[] calldata seatIds) external;
-    function withdrawFees(address payable account) external;
     function withdrawTokens(address account) external;
 
     // ---- requests: by anyone ----
@@ -38,6 +37,11 @@ interface IVerifierSeats is IVerifierTypes {
     function finalize(IVerifier.Request calldata request, Decision calldata decision) external;
 
     // ---- appeals: by anyone ----
+    /// Makes the Record of a batch that passed in one transaction, so that it can be appealed or shown
+    /// to hold a plant: until appealPeriod after the claim's settledAt.  batches: all of the claim in
+    /// order, as the events tell (JobsManager's VerifyWithVerdicts; for two transactions Verify); index:
+    /// which of them.
+    function record(IJobsManager.ClaimRef calldata ref, IJobsManager.VerifiedBatch[] calldata batches, uint256 index) external;
     function appeal(IVerifier.Request calldata request, Decision calldata decision) external;
     function judge(IVerifier.Request calldata request, Decision calldata decision, bytes calldata openings) external;
     /// The one redraw of a jury that found no verdict in time.
@@ -51,7 +55,6 @@ interface IVerifierSeats is IVerifierTypes {
     function seatCount() external view returns (uint256);
     function seatCountAt(uint256 blockNumber) external view returns (uint256);
     function seatAt(uint256 index, uint256 blockNumber) external view returns (uint256 seatId, address owner);
-    function fees(address account) external view returns (uint256);    /// ETH it may withdraw
     function tokens(address account) external view returns (uint256);  /// LPT it may withdraw
     function getRecord(IJobsManager.ClaimRef calldata ref, uint256 batch) external view returns (Record memory);
     function getAppeal(IJobsManager.ClaimRef calldata ref, uint256 batch) external view returns (Appeal memory);

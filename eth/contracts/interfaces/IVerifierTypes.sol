@@ -23,7 +23,7 @@ interface IVerifierTypes {
         uint8 extensions;
     }
 
-    /// A verdict and who gave it: as in the event Decided, only its hash is stored.
+    /// A verdict and who gave it: as in the events Decided and Recorded, only its hash is stored.
     struct Decision {
         uint256 verdicts;    // two bits a segment
         uint256[] answers;   // a word a signer
@@ -90,18 +90,19 @@ interface IVerifierTypes {
     event SeatReturned(address indexed owner, uint256 indexed seatId);
     event SeatWithdrawn(address indexed owner, uint256 indexed seatId, uint256 amount);
     event SeatFined(address indexed owner, uint256 indexed seatId, Fault fault, uint256 amount);
-    event FeesWithdrawn(address indexed account, uint256 amount);
     event TokensWithdrawn(address indexed account, uint256 amount);
     event Requested(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, IVerifier.Request request, uint256 stored, uint256 deadline);
     /// Heard, without a verdict yet.
     event Answered(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, uint256 batch, bool jury, uint256[] answers);
+    /// Of a batch that was settled in one transaction, PASS throughout: what an appeal needs.
+    event Recorded(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, IVerifier.Request request, uint256[] answers, uint256 deadline);
     event Decided(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, uint256 batch, uint256 fee, uint256 verdicts, uint256[] answers);
     event Extended(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, uint256 batch, bool jury, uint256 extensions, uint256 deadline);
     event NoVerdict(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, uint256 batch);
     event Finalized(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, uint256 batch, uint256 verdicts);
     event AppealOpened(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, uint256 batch, address appellant, uint256 bond, uint256 deadline);
     event AppealEnded(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, uint256 batch, Outcome outcome, uint256 verdicts);
-    event PlantPunished(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, uint256 passed, uint256 failed, uint256 forfeited);
+    event PlantPunished(uint256 indexed jobId, address indexed transcoder, uint256 indexed claimId, uint256 passed, uint256 failed);
     event ParameterUpdate(string param);
 
     error OnlyJobsManager(address sender);
@@ -112,7 +113,8 @@ interface IVerifierTypes {
     error SeatNotFinal(uint256 seatId, uint256 fromBlock);
     error StakeBelowSeat(uint256 seatId, uint256 stake, uint256 seatStake);
     error NothingOwed(address account);
-    error TransferFailed(address account, uint256 amount);
+    /// It holds LPT only.
+    error NoEther();
     error InvalidParameter(string param, uint256 value);
     error BadLength(uint256 length, uint256 unit);
     error BadCount(uint256 count);

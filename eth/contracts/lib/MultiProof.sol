@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 /// OpenZeppelin's multiproof with the flags as bits of words, lowest first, read where they lie in
 /// the call data: less than half the gas of MerkleProof with its bool[].  A pair is hashed smaller
-/// first, as there.  Stricter in one point: a node that is not there yet is never read.
+/// first, as there.  Stricter in one point: where a node that is not there yet was read, it is false.
 library MultiProof {
     /// `queue` holds n leaves, in the order of their places in the tree, and has room for a hash a
     /// flag behind them.  False if that does not lead to the root.
@@ -20,41 +20,38 @@ library MultiProof {
         assembly ("memory-safe") {
             let head := add(queue, 0x20)
             let tail := add(head, shl(5, n))
+            let end := add(tail, shl(5, flagCount))
             let next := proof.offset
-            let bits := 0
-            ok := 1
-            for { let i := 0 } lt(i, flagCount) { i := add(i, 1) } {
-                switch and(i, 0xff)
-                case 0 { bits := calldataload(add(flagBits.offset, shl(5, shr(8, i)))) }
-                default { bits := shr(1, bits) }
-                let a := mload(head)
-                head := add(head, 0x20)
-                let b := 0
-                switch and(bits, 1)
-                case 0 {
-                    b := calldataload(next)
-                    next := add(next, 0x20)
-                }
-                default {
-                    b := mload(head)
+            for { let word := flagBits.offset } lt(tail, end) { word := add(word, 0x20) } {
+                let bits := calldataload(word)
+                let until := add(tail, 0x2000)
+                if gt(until, end) { until := end }
+                for {} lt(tail, until) { tail := add(tail, 0x20) } {
+                    let a := mload(head)
                     head := add(head, 0x20)
+                    let b := 0
+                    switch and(bits, 1)
+                    case 0 {
+                        b := calldataload(next)
+                        next := add(next, 0x20)
+                    }
+                    default {
+                        b := mload(head)
+                        head := add(head, 0x20)
+                    }
+                    bits := shr(1, bits)
+                    // The larger of the two at 0x20.
+                    let at := shl(5, gt(a, b))
+                    mstore(at, a)
+                    mstore(xor(at, 0x20), b)
+                    mstore(tail, keccak256(0, 0x40))
                 }
-                ok := and(ok, iszero(gt(head, tail)))
-                switch lt(a, b)
-                case 0 {
-                    mstore(0, b)
-                    mstore(0x20, a)
-                }
-                default {
-                    mstore(0, a)
-                    mstore(0x20, b)
-                }
-                mstore(tail, keccak256(0, 0x40))
-                tail := add(tail, 0x20)
             }
-            // All of the proof was used; the queue's arithmetic then leaves one node.
-            ok := and(ok, eq(next, add(proof.offset, shl(5, proof.length))))
-            ok := and(ok, eq(mload(sub(tail, 0x20)), root))
+            // All of the proof was used, so n - 1 flags are set.  A set one makes the queue shorter by
+            // a node, and nothing makes it longer: with the one that is left at the end, it was never
+            // too short.
+            ok := eq(next, add(proof.offset, shl(5, proof.length)))
+            ok := and(ok, eq(mload(sub(end, 0x20)), root))
         }
     }
 }

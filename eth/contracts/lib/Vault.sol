@@ -102,6 +102,12 @@ library Vaults {
         v.feePerShare = s.feePerShare;
     }
 
+    /// All that is in it, pending or not.
+    function held(Vault storage s) internal view returns (uint256) {
+        uint256 word = s.stakes;
+        return (word & MASK96) + (word >> 96 & MASK96);
+    }
+
     function save(Vault storage s, VaultState memory v) internal {
         write(s, 0, v.stake | v.pending << 96 | v.pendingRound << 192 | v.slashCount << 224);
         write(s, 1, v.shares | ONE - v.factor << 160);

@@ -30,14 +30,13 @@ abstract contract Workers is Actors {
         uint256 length;
         uint256 atBlock;
         bytes32[] leaves;
-        uint256 asked;       // segments of it that were shown
-        uint64[] shown;
+        IJobsManager.VerifiedBatch[] batches;   // a segment each
     }
 
     struct Trial {
         IVerifier.Request request;
         IVerifierTypes.Decision decision;
-        bool open;           // its fee is held by the Verifier
+        bool asked;          // for a verdict later: its fee is kept until then
     }
 
     uint256 public numJobs;
@@ -53,6 +52,12 @@ abstract contract Workers is Actors {
 
     function workRef(uint256 i) external view returns (IJobsManager.ClaimRef memory) {
         return works[i].ref;
+    }
+
+    /// One of the last claims, the last if that one is too old to be verified.
+    function young(uint256 random) private view returns (Work storage w) {
+        w = works[recent(random, works.length)];
+        if (block.number > w.atBlock + 20) w = works[works.length - 1];
     }
 
     function recent(uint256 random, uint256 n) private pure returns (uint256) {
@@ -173,27 +178,39 @@ abstract contract Workers is Actors {
     }
 
     function signed(address who, bytes32 digest) private view returns (bytes memory) {
+        return joined(signature(who, digest));
+    }
+
+    function signature(address who, bytes32 digest) private view returns (IJobsManager.Signature memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(keys[who], digest);
-        return abi.encodePacked(r, s, v);
+        return IJobsManager.Signature(r, s, v);
+    }
+
+    function joined(IJobsManager.Signature memory sig) private pure returns (bytes memory) {
+        return abi.encodePacked(sig.r, sig.s, sig.v);
     }
 
     function dataHash(uint256 sequence) private pure returns (bytes32) {
         return keccak256(abi.encode("data", sequence));
     }
 
-    function segmentSig(uint256 id, address who, uint256 sequence) private view returns (bytes memory) {
+    function segmentSig(uint256 id, address who, uint256 sequence)
+        private
+        view
+        returns (IJobsManager.Signature memory)
+    {
         bytes32 kind = keccak256(
             "Segment(uint256 jobId,address transcoder,string streamId,uint64 sequence,uint32 durationMs,bytes32 dataHash)"
         );
         bytes32 h = keccak256(abi.encode(kind, id, who, keccak256(bytes(STREAM)), sequence, 2000, dataHash(sequence)));
-        return signed(jobs.getJob(id).broadcaster, typed(h));
+        return signature(jobs.getJob(id).broadcaster, typed(h));
     }
 
     function receiptDigest(uint256 id, address who, uint256 sequence) private view returns (bytes32) {
         bytes32 kind = keccak256(
             "Receipt(uint256 jobId,string streamId,uint64 sequence,bytes32 dataHash,bytes32 transcodedHash,bytes broadcasterSig)"
         );
-        bytes32 sig = keccak256(segmentSig(id, who, sequence));
+        bytes32 sig = keccak256(joined(segmentSig(id, who, sequence)));
         bytes32 data = dataHash(sequence);
         return typed(keccak256(abi.encode(kind, id, keccak256(bytes(STREAM)), sequence, data, ~data, sig)));
     }
@@ -210,7 +227,7 @@ abstract contract Workers is Actors {
         try jobs.getChallenges(w.ref.jobId, w.ref.transcoder, w.ref.claimId, ranges) returns (
             bytes32, uint64[] memory list
         ) {
-            uint256 n = w.shown.length;
+            uint256 n = w.batches.length;
             if (n < list.length) return (true, list[n]);
         } catch {}
     }
@@ -228,9 +245,12 @@ abstract contract Workers is Actors {
             dataHash(sequence),
             ~dataHash(sequence),
             segmentSig(id, who, sequence),
-            signed(who, receiptDigest(id, who, sequence))
+            signature(who, receiptDigest(id, who, sequence))
         );
-        p.details = IJobsManager.JobDetails(keccak256(bytes(STREAM)), keccak256(OPTIONS), 4000, 0);
+        IJobsManager.Job memory j = jobs.getJob(id);
+        uint256 fee = j.price * j.units;
+        p.details =
+            IJobsManager.JobDetails(keccak256(bytes(STREAM)), keccak256(OPTIONS), 4000, 0, j.broadcaster, fee);
         p.ranges = abi.encodePacked(uint64(w.start), uint32(w.length));
         p.root = rootOf(w.leaves);
         p.proof = proofOf(w.leaves, sequence - w.start);
@@ -240,7 +260,7 @@ abstract contract Workers is Actors {
 
     function requestOf(Work storage w, uint64 sequence) private view returns (IVerifier.Request memory r) {
         r.ref = w.ref;
-        r.batch = w.shown.length;
+        r.batch = w.batches.length;
         r.broadcaster = jobs.getJob(w.ref.jobId).broadcaster;
         r.challengeBlock = w.atBlock + 1;
         r.seed = rounds.blockHash(r.challengeBlock);
@@ -278,35 +298,73 @@ abstract contract Workers is Actors {
 
     function verifyAtOnce(uint256 c, uint256 n) public {
         if (works.length == 0) return;
-        Work storage w = works[recent(c, works.length)];
+        Work storage w = young(c);
         (bool found, uint64 sequence) = nextChallenged(w);
         if (!found) return;
         (IJobsManager.VerifySegment[] memory segments, IJobsManager.VerifyProof memory p) = evidence(w, sequence);
         bytes memory answers = openings(requestOf(w, sequence), 0, 8, 2 + n % 3, n % 8 == 0 ? 1 : 0);
         bytes memory data = abi.encodeCall(jobs.verifyWithVerdicts, (w.ref, segments, p, answers));
-        if (act(w.ref.transcoder, address(jobs), data)) w.shown.push(sequence);
+        ILogs(address(vm)).recordLogs();
+        if (!act(w.ref.transcoder, address(jobs), data)) return;
+        bytes memory said = logged(IJobsManager.VerifyWithVerdicts.selector);
+        (uint64[] memory sequences, bytes32 work, uint256[] memory signers,) =
+            abi.decode(said, (uint64[], bytes32, uint256[], uint256));
+        w.batches.push(IJobsManager.VerifiedBatch(sequences, work, signers));
+    }
+
+    /// Data of the last of these events since recordLogs(); empty if there is none.
+    function logged(bytes32 topic) private returns (bytes memory data) {
+        ILogs.Log[] memory logs = ILogs(address(vm)).getRecordedLogs();
+        for (uint256 i; i < logs.length; i++) {
+            if (logs[i].topics[0] == topic) data = logs[i].data;
+        }
+    }
+
+    /// Puts a batch that was settled at once on record, for appeals: every other one is appealed.
+    function record(uint256 c, uint256 by) public {
+        if (works.length == 0) return;
+        Work storage w = young(c);
+        if (w.batches.length == 0) return;
+        ILogs(address(vm)).recordLogs();
+        bytes memory data = abi.encodeCall(seats.record, (w.ref, w.batches, by % w.batches.length));
+        if (!act(pick(by), address(seats), data)) return;
+        (IVerifier.Request memory r, uint256[] memory words,) =
+            abi.decode(logged(IVerifierTypes.Recorded.selector), (IVerifier.Request, uint256[], uint256));
+        Trial storage t = trials.push();
+        (t.request, t.decision) = (r, IVerifierTypes.Decision(0, words));
+        if (c % 2 == 0) act(verifiers[c % SEATED], address(seats), abi.encodeCall(seats.appeal, (r, t.decision)));
+    }
+
+    function withdrawVerifierFees(uint256 v) public {
+        act(pick(v), address(jobs), abi.encodeCall(jobs.withdrawVerifierFees, (payable(verifiers[v % SEATED]))));
     }
 
     function verifyLater(uint256 c) public {
         if (works.length == 0) return;
-        Work storage w = works[recent(c, works.length)];
+        Work storage w = young(c);
         (bool found, uint64 sequence) = nextChallenged(w);
         if (!found) return;
         (IJobsManager.VerifySegment[] memory segments, IJobsManager.VerifyProof memory p) = evidence(w, sequence);
         IVerifier.Request memory r = requestOf(w, sequence);
-        uint256 held = address(verifier).balance;
+        uint256 fees = feesOf(w.ref);
         if (!act(w.ref.transcoder, address(jobs), abi.encodeCall(jobs.verify, (w.ref, segments, p, "")))) return;
-        r.fee = address(verifier).balance - held;
-        w.shown.push(sequence);
+        r.fee = fees - feesOf(w.ref);
+        uint64[] memory sequences = new uint64[](1);
+        sequences[0] = sequence;
+        w.batches.push(IJobsManager.VerifiedBatch(sequences, r.work, new uint256[](0)));
         Trial storage t = trials.push();
-        (t.request, t.open) = (r, true);
+        (t.request, t.asked) = (r, true);
     }
 
-    /// Fees that the Verifier holds for nobody yet.
+    function feesOf(IJobsManager.ClaimRef memory r) internal view returns (uint256) {
+        return jobs.getClaim(r.jobId, r.transcoder, r.claimId).fees;
+    }
+
+    /// Fees that are kept for nobody yet.
     function openFees() public view returns (uint256 sum) {
         for (uint256 i; i < trials.length; i++) {
             IVerifierTypes.Record memory rec = seats.getRecord(trials[i].request.ref, trials[i].request.batch);
-            if (trials[i].open && rec.phase == IVerifierTypes.Phase.Open) sum += trials[i].request.fee;
+            if (trials[i].asked && rec.phase == IVerifierTypes.Phase.Open) sum += trials[i].request.fee;
         }
     }
 
@@ -319,12 +377,10 @@ abstract contract Workers is Actors {
         bytes memory all = openings(r, rec.done, to, 1 + n % 3, what % 2 == 0 ? 0 : what % 4);
         ILogs(address(vm)).recordLogs();
         act(pick(n), address(seats), abi.encodeCall(seats.answer, (r, all)));
-        ILogs.Log[] memory logs = ILogs(address(vm)).getRecordedLogs();
-        for (uint256 i; i < logs.length; i++) {
-            if (logs[i].topics[0] != IVerifierTypes.Decided.selector) continue;
-            (,, uint256 verdicts, uint256[] memory words) = abi.decode(logs[i].data, (uint256, uint256, uint256, uint256[]));
-            t.decision = IVerifierTypes.Decision(verdicts, words);
-        }
+        bytes memory said = logged(IVerifierTypes.Decided.selector);
+        if (said.length == 0) return;
+        (,, uint256 verdicts, uint256[] memory words) = abi.decode(said, (uint256, uint256, uint256, uint256[]));
+        t.decision = IVerifierTypes.Decision(verdicts, words);
     }
 
     function extendOrEnd(uint256 c, uint256 k, bool fine) public {
@@ -369,7 +425,7 @@ abstract contract Workers is Actors {
             if (wait && block.number < w.atBlock + 21) mine(w.atBlock + 21 - block.number);
             bytes memory ranges = abi.encodePacked(uint64(w.start), uint32(w.length));
             bytes memory data = abi.encodeCall(
-                jobs.missedVerificationSlash, (w.ref, sequence, ranges, rootOf(w.leaves), w.shown, bytes32(0))
+                jobs.missedVerificationSlash, (w.ref, sequence, ranges, rootOf(w.leaves), w.batches, bytes32(0))
             );
             act(pick(by), address(jobs), data);
             return;

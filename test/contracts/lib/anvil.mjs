@@ -68,6 +68,7 @@ class Provider extends JsonRpcProvider {
 			this.#receipts.delete(params[0])
 			return known
 		}
+		if (method === 'eth_sendRawTransaction') return this.#send_raw(params)
 		try {
 			return await super.send(method, params)
 		} catch (e) {
@@ -75,6 +76,19 @@ class Provider extends JsonRpcProvider {
 			if (data === null) throw e
 			throw new Reverted(data, `reverted: ${this.explain(data)}`)
 		}
+	}
+
+	/* Signed by who sends it.  Blocks may come by time, or not at all: then it is not waited for
+	 * any longer. */
+	async #send_raw(params) {
+		const hash = await super.send('eth_sendRawTransaction', params)
+		for (const until = Date.now() + 3000; Date.now() < until; await sleep(1)) {
+			const receipt = await super.send('eth_getTransactionReceipt', [hash])
+			if (!receipt) continue
+			this.#receipts.set(hash, receipt)
+			break
+		}
+		return hash
 	}
 
 	async send_and_mine(call) {

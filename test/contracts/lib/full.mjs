@@ -137,8 +137,8 @@ export class Full extends World {
 		throw new Error('no three different verifiers drawn in ten claims')
 	}
 
-	settle(claim, sequences, openings) {
-		return run(this.jobs.connect(claim.by).verifyWithVerdicts(...this.evidence(claim, sequences), openings))
+	async settle(claim, sequences, openings) {
+		return this.note(claim, await run(this.jobs.connect(claim.by).verifyWithVerdicts(...this.evidence(claim, sequences), openings)))
 	}
 
 	/* The two transactions. */
@@ -151,7 +151,7 @@ export class Full extends World {
 
 	/* Credits are words that are not zero from the first fee on. */
 	async credit_verifiers(job, by) {
-		const poor = async () => (await Promise.all(this.verifiers.map(a => this.verifier.fees(a.address)))).includes(0n)
+		const poor = async () => (await Promise.all(this.verifiers.map(a => this.jobs.verifierFees(a.address)))).includes(0n)
 		for (let i = 0; i < 40 && await poor(); i++) {
 			const [claim, sequences, bench] = await this.judged_claim(job, by, 8, 1)
 			await this.settle(claim, sequences, this.openings(bench, 5))

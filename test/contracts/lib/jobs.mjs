@@ -1,7 +1,7 @@
 // A JobsManager among a real RoundsManager and mocks of the BondingManager and the Verifier, and
 // the way of jobs and claims on it.
-import { AbiCoder, Contract, concat, getBytes, hexlify, id, keccak256, toBeHex, toUtf8Bytes } from 'ethers'
-import { abi_hash, artifact, create, event_of, make_receipt, multiproof, receipt_tree, run, sign, start } from './kit.mjs'
+import { AbiCoder, Contract, ZeroHash, concat, dataSlice, getAddress, getBytes, hexlify, id, keccak256, toBeHex, toUtf8Bytes } from 'ethers'
+import { abi_hash, artifact, create, event_of, events_of, make_receipt, multiproof, receipt_tree, run, sign, start } from './kit.mjs'
 
 const coder = AbiCoder.defaultAbiCoder()
 export const ETH = 10n ** 18n
@@ -52,6 +52,7 @@ export class World {
 		await run(w.bonding.setFinderFee(50000))
 		await run(w.bonding.setSlashablePeriod(1000))
 		await run(w.verifier.setFinality(60))
+		await run(w.verifier.setHeirs([JUDGES[0].address]))
 		for (const [i, t] of w.transcoders.entries()) await w.stake(t, BigInt(i + 1) * 100n * ETH)
 		await kit.ensure_round()
 		await kit.keep()
@@ -78,7 +79,10 @@ export class World {
 		const endBlock = await this.chain.block() + 1 + blocks
 		const receipt = await run(this.jobs.connect(by).job(stream, bytes, price, endBlock, escrow, plantCommitment, { value }))
 		const made = event_of(receipt, this.jobs, 'NewJob')
-		const details = { streamIdHash: keccak256(toUtf8Bytes(stream)), optionsHash: keccak256(bytes), maxSegmentMs: BigInt(opts.ms ?? 2000), plantCommitment }
+		const details = {
+			streamIdHash: keccak256(toUtf8Bytes(stream)), optionsHash: keccak256(bytes), maxSegmentMs: BigInt(opts.ms ?? 2000),
+			plantCommitment, broadcaster: by.address, segmentFee: made.units * price,
+		}
 		return { id: made.jobId, by, stream, details, price, units: made.units, block: Number(made.creationBlock), endBlock, receipt, fee: made.units * price }
 	}
 
@@ -134,21 +138,32 @@ export class World {
 		const indices = sequences.map(s => all.indexOf(BigInt(s)))
 		const segments = indices.map(i => claim.receipts[i]).map(r => ({
 			sequence: r.sequence, durationMs: r.durationMs, dataHash: r.dataHash, transcodedHash: r.transcodedHash,
-			broadcasterSig: r.broadcasterSig, transcoderSig: r.transcoderSig,
+			broadcasterSig: split(r.broadcasterSig), transcoderSig: split(r.transcoderSig),
 		}))
 		const { proof, flagBits, flagCount } = multiproof(claim.tree, indices)
 		return [claim.ref, segments, { details: claim.job.details, ranges: claim.bytes, root: claim.root, proof, flagBits, flagCount }]
 	}
 
-	/* In one transaction; verdicts: what the mock answers. */
-	async verify(claim, sequences, verdicts = 0n) {
+	/* In one transaction; judges: who passes it, as the mock answers. */
+	async verify(claim, sequences, judges = JUDGES) {
 		await this.challenge_hash(claim)
-		return run(this.jobs.connect(claim.by).verifyWithVerdicts(...this.evidence(claim, sequences), coder.encode(['uint256'], [verdicts])))
+		return this.note(claim, await run(this.jobs.connect(claim.by).verifyWithVerdicts(...this.evidence(claim, sequences), passed_by(judges))))
 	}
 
 	async request(claim, sequences) {
 		await this.challenge_hash(claim)
-		return run(this.jobs.connect(claim.by).verify(...this.evidence(claim, sequences), '0x'))
+		return this.note(claim, await run(this.jobs.connect(claim.by).verify(...this.evidence(claim, sequences), '0x')))
+	}
+
+	/* claim.batches: what transactions verified of it, as finders and record() want it. */
+	note(claim, receipt) {
+		for (const name of ['VerifyWithVerdicts', 'Verify']) {
+			for (const e of events_of(receipt, this.jobs, name)) {
+				const signers = name === 'Verify' ? [] : [...e.signers]
+				claim.batches = [...claim.batches ?? [], { sequences: [...e.sequences], work: e.work, signers }]
+			}
+		}
+		return receipt
 	}
 
 	get_claim({ ref }) { return this.jobs.getClaim(ref.jobId, ref.transcoder, ref.claimId) }
@@ -158,10 +173,11 @@ export class World {
 
 	/* ---- money ---- */
 
-	/* What the JobsManager holds is deposits, escrows and fees reserved: nothing more or less. */
+	/* What the JobsManager holds is deposits, escrows, fees reserved and owed to verifiers, and
+	 * (not in this sum) fees of batches that await a verdict: nothing more or less. */
 	async held(accounts, claims) {
 		let sum = 0n
-		for (const a of accounts) sum += await this.jobs.broadcasters(a.address)
+		for (const a of accounts) sum += await this.jobs.broadcasters(a.address) + await this.jobs.verifierFees(a.address)
 		const n = await this.jobs.numJobs()
 		for (let i = 1n; i <= n; i++) sum += (await this.jobs.getJob(i)).escrow
 		for (const c of claims) sum += (await this.get_claim(c)).fees
@@ -169,9 +185,20 @@ export class World {
 	}
 }
 
+/* Verifiers of whom the mock says that they passed a batch. */
+export const JUDGES = [1, 2, 3].map(n => ({ address: getAddress(toBeHex(0xa0 + n, 20)) }))
+/* A word each of those who settled a batch: account, seat, k. */
+export const signers_of = list => list.map((a, k) => BigInt(a.address) | BigInt(k + 1) << 160n | BigInt(k) << 208n)
+export const passed_by = list => coder.encode(['uint256[]'], [signers_of(list)])
 export const work_hash = list => abi_hash(['tuple(uint64,bytes32,bytes32)[]'], [list.map(r => [r.sequence, r.dataHash, r.transcodedHash])])
-/* The hash of sequences verified, one after the other: 14 bytes. */
-export const chain_hash = list => list.reduce((h, s) => abi_hash(['bytes14', 'uint256'], [h, s]).slice(0, 30), toBeHex(0, 14))
+/* The chain that a claim keeps of its batches, { sequences, work, signers } each: 17 bytes. */
+export const chain_hash = (claim, seed, batches) => batches.reduce((h, b) => dataSlice(abi_hash(
+	['bytes17', 'bytes32', 'bytes32', 'bytes32', 'bytes32'],
+	[h, seed, words_hash(b.sequences), b.work, b.signers.length ? words_hash(b.signers) : ZeroHash]), 0, 17),
+dataSlice(abi_hash(['bytes32', 'bytes32'], [claim.root, keccak256(claim.bytes)]), 0, 17))
+const words_hash = list => keccak256(concat(list.map(x => toBeHex(x, 32))))
+/* The 65 bytes of a signature as the contracts' struct. */
+export const split = sig => ({ r: dataSlice(sig, 0, 32), s: dataSlice(sig, 32, 64), v: BigInt(dataSlice(sig, 64, 65)) })
 export const with_high_s = sig => {
 	const b = getBytes(sig)
 	const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n

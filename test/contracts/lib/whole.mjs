@@ -145,14 +145,14 @@ export class Whole extends World {
 		const { r, draws } = await this.drawn(claim, sequences, batch)
 		assert.ok(draws.length >= QUORUM, 'verifiers drawn')
 		const call = this.jobs.connect(claim.by).verifyWithVerdicts(...this.evidence(claim, sequences), this.openings(r, draws))
-		return run(call)
+		return this.note(claim, await run(call))
 	}
 
 	/* The first of two: { receipt, r, draws }; stored: three of the drawn sign that they have it. */
 	async ask(claim, sequences = claim.challenged, { batch = 0, stored = true } = {}) {
 		const { r, draws } = await this.drawn(claim, sequences, batch)
 		const statements = stored ? concat(draws.slice(0, QUORUM).map(d => statement(this.jobs, d.account, d.k, r))) : '0x'
-		const receipt = await run(this.jobs.connect(claim.by).verify(...this.evidence(claim, sequences), statements))
+		const receipt = this.note(claim, await run(this.jobs.connect(claim.by).verify(...this.evidence(claim, sequences), statements)))
 		return { receipt, r: request_of(event_of(receipt, this.verifier, 'Requested').request), draws }
 	}
 
@@ -161,6 +161,13 @@ export class Whole extends World {
 		const receipt = await run(this.verifier.connect(by).answer(r, this.openings(r, draws, answers_of(...answers))))
 		const { verdicts, answers: words } = event_of(receipt, this.verifier, 'Decided')
 		return { receipt, decision: { verdicts, answers: [...words] } }
+	}
+
+	/* A batch that passed in one transaction, ready to be appealed: { receipt, r, decision }. */
+	async record(claim, index = 0, by = this.finder) {
+		const receipt = await run(this.verifier.connect(by).record(claim.ref, claim.batches, index))
+		const { request, answers } = event_of(receipt, this.verifier, 'Recorded')
+		return { receipt, r: request_of(request), decision: { verdicts: 0n, answers: [...answers] } }
 	}
 
 	/* A FAIL that nobody appealed is in force when this returns. */
@@ -178,8 +185,8 @@ export class Whole extends World {
 		if (await this.chain.block() + 1 < Number(at)) await this.chain.next_is(at)
 	}
 
-	missed(claim, { by = this.finder, sequence = claim.challenged[0], verified = [], salt = id('none') } = {}) {
-		return this.jobs.connect(by).missedVerificationSlash(claim.ref, sequence, claim.bytes, claim.root, verified, salt)
+	missed(claim, { by = this.finder, sequence = claim.challenged[0], salt = id('none') } = {}) {
+		return this.jobs.connect(by).missedVerificationSlash(claim.ref, sequence, claim.bytes, claim.root, claim.batches ?? [], salt)
 	}
 
 	/* ---- the sums ---- */
@@ -198,13 +205,12 @@ export class Whole extends World {
 			(_, i) => this.verifier.getSeat(i + 1).then(s => s.stake)))
 		const owed = await sum([...people, { address: this.treasury.target }].map(a => this.verifier.tokens(a.address)))
 		const fees = await sum(people.map(a => this.fees_of(a)))
-		const judged = await sum([...people, { address: this.treasury.target }].map(a => this.verifier.fees(a.address)))
+		assert.equal(await this.chain.balance(this.verifier), 0n, 'the Verifier holds no ETH')
 		const left = {
 			lpt: await this.lpt(this.minter) - ungranted - stakes - locked,
 			seats: await this.lpt(this.verifier) - seats - owed,
 			eth: await this.chain.balance(this.bonding) - fees,
-			jobs: await this.chain.balance(this.jobs) - await this.held(people, claims),
-			verifier: await this.chain.balance(this.verifier) - judged,
+			jobs: await this.chain.balance(this.jobs) - await this.held([...people, { address: this.treasury.target }], claims),
 		}
 		for (const [what, amount] of Object.entries(left)) assert.ok(amount >= 0n, `${what}: ${-amount} more is owed than held`)
 		return left
@@ -218,7 +224,7 @@ export const missed_action = ({ ref }, sequence) => abi_hash(['string', 'uint256
 export const ref_list = ({ ref }) => [ref.jobId, ref.transcoder, ref.claimId]
 
 /* A Request as what comes in an event is one. */
-function request_of(q) {
+export function request_of(q) {
 	const { jobId, transcoder, claimId } = q.ref
 	return {
 		ref: { jobId, transcoder, claimId }, batch: q.batch, broadcaster: q.broadcaster, seed: q.seed,

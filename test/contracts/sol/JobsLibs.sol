@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Election} from "../../../eth/contracts/lib/Election.sol";
 import {Failures} from "../../../eth/contracts/lib/Failures.sol";
+import {IJobsManager} from "../../../eth/contracts/interfaces/IJobsManager.sol";
 import {MultiProof} from "../../../eth/contracts/lib/MultiProof.sol";
 import {Ranges} from "../../../eth/contracts/lib/Ranges.sol";
 import {Typed} from "../../../eth/contracts/lib/Typed.sol";
@@ -76,7 +77,7 @@ contract JobsLibs {
         uint64 sequence,
         bytes32 dataHash,
         bytes32 transcodedHash,
-        bytes calldata sig
+        IJobsManager.Signature calldata sig
     ) external pure returns (bytes32) {
         bytes32 id = keccak256(bytes(streamId));
         return Typed.receipt(domain_, jobId, id, sequence, dataHash, transcodedHash, sig);
@@ -111,6 +112,14 @@ contract JobsLibs {
 
     function signer(bytes32 digest, bytes calldata sig) external pure returns (address) {
         return Typed.signer(digest, sig);
+    }
+
+    function signerOf(bytes32 digest, IJobsManager.Signature calldata sig) external pure returns (address) {
+        return Typed.signer(digest, sig);
+    }
+
+    function signerAt(bytes32 digest, bytes calldata item, uint256 offset) external pure returns (address) {
+        return Typed.signerAt(digest, item, offset);
     }
 
     function multiProof(

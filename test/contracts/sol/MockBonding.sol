@@ -41,6 +41,10 @@ contract MockBonding is Manager {
         slashablePeriod = blocks;
     }
 
+    function setDelegate(address delegator, address delegate) external {
+        delegateOf[delegator] = delegate;
+    }
+
     function setRefuses(bool refuses_) external {
         refuses = refuses_;
     }
@@ -63,6 +67,19 @@ contract MockBonding is Manager {
     {
         Candidate memory c = candidates[transcoder];
         return c.price <= maxPrice && c.availableFrom <= blockNumber ? c.stake : 0;
+    }
+
+    function claimantStake(address transcoder, uint256 round, uint256 blockNumber, uint256 maxPrice)
+        external
+        view
+        returns (uint256, bool)
+    {
+        return (eligibleStake(transcoder, round, blockNumber, maxPrice), candidates[transcoder].stake != 0);
+    }
+
+    function delegatesOf(address[] calldata who) external view returns (address[] memory delegates) {
+        delegates = new address[](who.length);
+        for (uint256 i = 0; i < who.length; i++) delegates[i] = delegateOf[who[i]];
     }
 
     function getCandidates(uint256 round, uint256 blockNumber, uint256 maxPrice)

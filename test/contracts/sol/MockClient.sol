@@ -12,10 +12,16 @@ contract MockClient {
     mapping(address delegator => address) public delegateOf;
     mapping(bytes32 claim => uint256) public settledAt;
 
+    /// What settledBatch answers: the batch settled last, for its claim.
+    mapping(bytes32 claim => IVerifier.Request) private batches;
+
     event Received(
-        uint256 jobId, address transcoder, uint256 claimId, uint256 batch, uint256 verdicts, uint256 count, bool isFinal
+        uint256 jobId, address transcoder, uint256 claimId, uint256 verdicts, uint256 count, bool isFinal,
+        address[] verifiers, uint256 fee
     );
-    event ReceivedNone(uint256 jobId, address transcoder, uint256 claimId, uint256 batch, uint256 count, uint256 value);
+    event ReceivedNone(uint256 jobId, address transcoder, uint256 claimId, address[] verifiers, uint256 fee);
+    event Settled(uint256[] signers);
+    event Heirs(address[] heirs);
 
     function set(uint256 finality_, uint256 slashablePeriod_) external {
         (finality, slashablePeriod) = (finality_, slashablePeriod_);
@@ -25,17 +31,27 @@ contract MockClient {
         delegateOf[delegator] = delegate;
     }
 
-    function settle(IVerifier verifier, IVerifier.Request calldata r, bytes calldata openings)
-        external
-        payable
-        returns (uint256)
-    {
-        settledAt[claimOf(r.ref)] = block.number;
-        return verifier.settle{value: msg.value}(r, openings);
+    function delegatesOf(address[] calldata who) external view returns (address[] memory delegates) {
+        delegates = new address[](who.length);
+        for (uint256 i = 0; i < who.length; i++) delegates[i] = delegateOf[who[i]];
     }
 
-    function request(IVerifier verifier, IVerifier.Request calldata r, bytes calldata statements) external payable {
-        verifier.request{value: msg.value}(r, statements);
+    function settle(IVerifier verifier, IVerifier.Request calldata r, bytes calldata openings) external {
+        settledAt[claimOf(r.ref)] = block.number;
+        batches[claimOf(r.ref)] = r;
+        emit Settled(verifier.settle(r, openings));
+    }
+
+    function settledBatch(IJobsManager.ClaimRef calldata ref, IJobsManager.VerifiedBatch[] calldata, uint256)
+        external
+        view
+        returns (IVerifier.Request memory, uint256)
+    {
+        return (batches[claimOf(ref)], settledAt[claimOf(ref)]);
+    }
+
+    function request(IVerifier verifier, IVerifier.Request calldata r, bytes calldata statements) external {
+        verifier.request(r, statements);
     }
 
     function punishPlanted(
@@ -44,23 +60,26 @@ contract MockClient {
         address broadcaster,
         uint64[] calldata sequences,
         bytes calldata proof
-    ) external payable {
-        verifier.punishPlanted{value: msg.value}(ref, broadcaster, sequences, proof);
+    ) external {
+        emit Heirs(verifier.punishPlanted(ref, broadcaster, sequences, proof));
     }
 
     function receiveVerdicts(
         IJobsManager.ClaimRef calldata ref,
-        uint256 batch,
         uint256 verdicts,
         uint256 count,
-        bool isFinal
+        bool isFinal,
+        address[] calldata verifiers,
+        uint256 fee
     ) external {
-        if (verdicts == 0 || isFinal) settledAt[claimOf(ref)] = block.number;
-        emit Received(ref.jobId, ref.transcoder, ref.claimId, batch, verdicts, count, isFinal);
+        if (verdicts == 0 && !isFinal) settledAt[claimOf(ref)] = block.number;
+        emit Received(ref.jobId, ref.transcoder, ref.claimId, verdicts, count, isFinal, verifiers, fee);
     }
 
-    function receiveNoVerdict(IJobsManager.ClaimRef calldata ref, uint256 batch, uint256 count) external payable {
-        emit ReceivedNone(ref.jobId, ref.transcoder, ref.claimId, batch, count, msg.value);
+    function receiveNoVerdict(IJobsManager.ClaimRef calldata ref, address[] calldata verifiers, uint256 fee)
+        external
+    {
+        emit ReceivedNone(ref.jobId, ref.transcoder, ref.claimId, verifiers, fee);
     }
 
     function getClaim(uint256 jobId, address transcoder, uint256 claimId)

@@ -6,13 +6,15 @@ import {IController} from "../../../eth/contracts/interfaces/IController.sol";
 import {IJobsManager} from "../../../eth/contracts/interfaces/IJobsManager.sol";
 import {IVerifier} from "../../../eth/contracts/interfaces/IVerifier.sol";
 
-/// A Verifier that answers as it is told: `answers` are the verdicts.
+/// A Verifier that answers as it is told: `answers` are the signers' words.
 contract MockVerifier is Manager {
     uint256 public finality;
     mapping(bytes32 claim => bool) public isOpen;
 
-    event Asked(bool settled, IVerifier.Request request, uint256 value);
-    event Planted(IJobsManager.ClaimRef ref, address broadcaster, uint64[] sequences, uint256 value);
+    address[] public heirs;
+
+    event Asked(IVerifier.Request request);
+    event Planted(IJobsManager.ClaimRef ref, address broadcaster, uint64[] sequences);
 
     constructor(IController controller_) Manager(controller_) {}
 
@@ -28,17 +30,20 @@ contract MockVerifier is Manager {
         return !isOpen[keccak256(abi.encode(ref))];
     }
 
-    function settle(IVerifier.Request calldata request_, bytes calldata answers)
+    function settle(IVerifier.Request calldata, bytes calldata answers)
         external
-        payable
-        returns (uint256)
+        pure
+        returns (uint256[] memory)
     {
-        emit Asked(true, request_, msg.value);
-        return abi.decode(answers, (uint256));
+        return abi.decode(answers, (uint256[]));
     }
 
-    function request(IVerifier.Request calldata request_, bytes calldata) external payable {
-        emit Asked(false, request_, msg.value);
+    function request(IVerifier.Request calldata request_, bytes calldata) external {
+        emit Asked(request_);
+    }
+
+    function setHeirs(address[] calldata heirs_) external {
+        heirs = heirs_;
     }
 
     function punishPlanted(
@@ -46,7 +51,8 @@ contract MockVerifier is Manager {
         address broadcaster,
         uint64[] calldata sequences,
         bytes calldata
-    ) external payable {
-        emit Planted(ref, broadcaster, sequences, msg.value);
+    ) external returns (address[] memory) {
+        emit Planted(ref, broadcaster, sequences);
+        return heirs;
     }
 }

@@ -13,17 +13,19 @@
 #include "node/chain/rpc.h"
 #include "test/test.h"
 
+#define N_FIRST 3	/* chain id, genesis, head */
+#define N_ASKED (N_FIRST + N_CHAIN_CONTRACTS)
 #define WORD "\"0x000000000000000000000000"
 #define SOME_ADDR "00000000000000000000000000000000000000"
 
 /* ---- in place of rpc.c: answers are JSON texts, NULL: an error ---- */
 static struct {
-	const char *chain_id, *genesis, *code;
+	const char *chain_id, *genesis, *head, *code;
 	char contracts[N_CHAIN_CONTRACTS][80];
 	const char *reverted;		/* NULL: nothing */
-	bool is_mute, disagrees;
-	int n_sent;
-	enum rpc_way ways[4];
+	bool is_mute;
+	int n_sent, n_cancelled;
+	enum rpc_way way;
 } endpoint;
 
 static void fill(struct rpc_reply *r, const char *json)
@@ -40,54 +42,58 @@ static struct {
 	rpc_done_cb *cb;
 	void *arg;
 	size_t n;
-	struct rpc_reply replies[N_CHAIN_CONTRACTS];
+	struct rpc_reply replies[N_ASKED];
 } sent;
 
 struct rpc_batch *rpc_send(struct rpc *r, enum rpc_way way, const struct rpc_call *calls, size_t n,
 			   uint64_t deadline_ms, rpc_done_cb *cb, void *arg)
 {
-	assert(n == 2 || n == N_CHAIN_CONTRACTS);
+	assert(n == N_FIRST || n == N_ASKED);
 	assert(deadline_ms > 0 && deadline_ms <= 5000);
 	sent.cb = cb;
 	sent.arg = arg;
 	sent.n = n;
-	endpoint.ways[endpoint.n_sent++] = way;
-	if (n == 2) {
-		fill(&sent.replies[0], endpoint.chain_id);
-		fill(&sent.replies[1], endpoint.genesis);
+	endpoint.n_sent++;
+	endpoint.way = way;
+	fill(&sent.replies[0], endpoint.chain_id);
+	fill(&sent.replies[1], endpoint.genesis);
+	fill(&sent.replies[2], endpoint.head);
+	if (n == N_FIRST)
 		return NULL;
-	}
-	assert(strcmp(calls[0].method, "eth_getCode") == 0);
-	fill(&sent.replies[0], endpoint.code);
-	for (size_t i = 1; i < n; i++) {
-		assert(strcmp(calls[i].method, "eth_call") == 0);
-		fill(&sent.replies[i], endpoint.contracts[i][0] ? endpoint.contracts[i] : NULL);
+	assert(strcmp(calls[N_FIRST].method, "eth_getCode") == 0);
+	fill(&sent.replies[N_FIRST], endpoint.code);
+	for (size_t i = 1; i < N_CHAIN_CONTRACTS; i++) {
+		assert(strcmp(calls[N_FIRST + i].method, "eth_call") == 0);
+		fill(&sent.replies[N_FIRST + i], endpoint.contracts[i][0] ? endpoint.contracts[i] : NULL);
 	}
 	/* getContract(keccak256("LivepeerToken")), as cast computes it */
-	assert(strstr(calls[CONTRACT_LIVEPEER_TOKEN].params, "0xe16c7d98"
+	assert(strstr(calls[N_FIRST + CONTRACT_LIVEPEER_TOKEN].params, "0xe16c7d98"
 		      "3443e257065fe41dd0e4d1f5a1b73a22a62e300962b57f30cddf41d0f8273ba7"));
 	return NULL;
 }
 
-static void answer_all(void)
+static void free_replies(void)
 {
-	while (sent.cb) {
-		rpc_done_cb *cb = sent.cb;
-		size_t n = sent.n;
-		struct rpc_reply replies[N_CHAIN_CONTRACTS];
-		struct err err;
+	for (size_t i = 0; i < sent.n; i++)
+		rpc_reply_fini(&sent.replies[i]);
+}
 
-		memcpy(replies, sent.replies, sizeof(replies));
-		sent.cb = NULL;
-		if (endpoint.is_mute || (endpoint.disagrees && n > 2)) {
-			err_set(&err, endpoint.is_mute ? ERR_TIMEOUT : ERR_DENIED, "no");
-			cb(sent.arg, NULL, n, &err);
-		} else {
-			cb(sent.arg, replies, n, NULL);
-		}
-		for (size_t i = 0; i < n; i++)
-			rpc_reply_fini(&replies[i]);
-	}
+void rpc_cancel(struct rpc_batch *b)
+{
+	endpoint.n_cancelled++;
+	free_replies();
+}
+
+static void answer(void)
+{
+	struct err err;
+
+	err_set(&err, ERR_TIMEOUT, "no");
+	if (endpoint.is_mute)
+		sent.cb(sent.arg, NULL, sent.n, &err);
+	else
+		sent.cb(sent.arg, sent.replies, sent.n, NULL);
+	free_replies();
 }
 
 static const struct eth_addr controller = { { 0x5f, 0xbd, 0xb2, 0x31, 0x56, 0x78, 0xaf, 0xec, 0xb3, 0x67, 0xf0, 0x32,
@@ -97,16 +103,19 @@ static struct {
 	int n;
 	bool failed;
 	struct chain_pin pin;
+	struct eth_header head;
 	struct err err;
 } got;
 
-static void on_pin(void *arg, const struct chain_pin *pin, const struct err *err)
+static void on_pin(void *arg, const struct chain_pin *pin, const struct eth_header *head, const struct err *err)
 {
 	got.n++;
 	got.failed = err;
-	assert(!pin == !!err);
+	assert(!pin == !!err && !head == !!err);
 	if (pin)
 		got.pin = *pin;
+	if (head)
+		got.head = *head;
 	if (err)
 		got.err = *err;
 }
@@ -119,18 +128,26 @@ static int begin(void **state)
 	endpoint.genesis = "{\"number\":\"0x0\",\"timestamp\":\"0x1\","
 		"\"hash\":\"0x1111111111111111111111111111111111111111111111111111111111111111\","
 		"\"parentHash\":\"0x0000000000000000000000000000000000000000000000000000000000000000\"}";
+	endpoint.head = "{\"number\":\"0x2a\",\"timestamp\":\"0x2\","
+		"\"hash\":\"0x2222222222222222222222222222222222222222222222222222222222222222\","
+		"\"parentHash\":\"0x1111111111111111111111111111111111111111111111111111111111111111\"}";
 	endpoint.code = "\"0x6001\"";
 	for (int c = 1; c < N_CHAIN_CONTRACTS; c++)
 		snprintf(endpoint.contracts[c], sizeof(endpoint.contracts[c]), WORD "%02x" SOME_ADDR "\"", c);
 	return 0;
 }
 
+static void ask_of(const struct eth_addr *at, uint64_t want)
+{
+	pin_ask(NULL, at, want, 5000, on_pin, NULL);
+	assert_int_equal(got.n, 0);
+	answer();
+	assert_int_equal(got.n, 1);
+}
+
 static void ask(uint64_t want)
 {
-	pin_ask(NULL, &controller, want, 5000, on_pin, NULL);
-	assert_int_equal(got.n, 0);
-	answer_all();
-	assert_int_equal(got.n, 1);
+	ask_of(&controller, want);
 }
 
 static void assert_refused(enum err_code code, const char *words)
@@ -153,15 +170,36 @@ static void what_is_told_is_pinned(void **state)
 	assert_int_equal(got.pin.contracts[CONTRACT_MINTER].b[0], CONTRACT_MINTER);
 	assert_true(eth_addr_is_zero(&got.pin.contracts[CONTRACT_GENESIS_CLAIM]));
 	assert_true(eth_addr_equal(&got.pin.contracts[CONTRACT_CONTROLLER], &controller));
-	assert_int_equal(endpoint.n_sent, 2);
-	assert_int_equal(endpoint.ways[1], RPC_AGREE);
+	assert_int_equal(got.head.number, 42);
+	assert_int_equal(endpoint.n_sent, 1);
+	assert_int_equal(endpoint.way, RPC_AGREE);
+}
+
+static void without_a_controller_the_chain_is_pinned(void **state)
+{
+	ask_of(NULL, 31337);
+	assert_false(got.failed);
+	assert_int_equal(sent.n, N_FIRST);
+	assert_int_equal(got.pin.chain_id, 31337);
+	assert_int_equal(got.pin.genesis.b[31], 0x11);
+	assert_int_equal(got.head.number, 42);
+	assert_true(eth_addr_is_zero(&got.pin.contracts[CONTRACT_CONTROLLER]));
+	begin(NULL);
+	ask_of(NULL, 1);
+	assert_refused(ERR_INVALID, "the endpoint is of chain 31337, chain 1 was asked for");
+}
+
+static void who_cancelled_hears_nothing(void **state)
+{
+	pin_cancel(pin_ask(NULL, &controller, 0, 5000, on_pin, NULL));
+	assert_int_equal(endpoint.n_cancelled, 1);
+	assert_int_equal(got.n, 0);
 }
 
 static void another_chain_is_refused(void **state)
 {
 	ask(1);
 	assert_refused(ERR_INVALID, "the endpoint is of chain 31337, chain 1 was asked for");
-	assert_int_equal(endpoint.n_sent, 1);
 }
 
 static void an_address_without_code_is_refused(void **state)
@@ -209,17 +247,17 @@ static void nonsense_about_the_chain_is_refused(void **state)
 	endpoint.chain_id = NULL;
 	ask(0);
 	assert_refused(ERR_INVALID, "the chain id: refused: refused");
+	begin(NULL);
+	endpoint.head = NULL;
+	ask(0);
+	assert_refused(ERR_INVALID, "the head: refused: refused");
 }
 
-static void silence_and_disagreement_are_told(void **state)
+static void silence_is_told(void **state)
 {
 	endpoint.is_mute = true;
 	ask(0);
 	assert_refused(ERR_TIMEOUT, "the chain: no");
-	begin(NULL);
-	endpoint.disagrees = true;
-	ask(0);
-	assert_refused(ERR_DENIED, "the contracts: no");
 }
 
 /* ---- on disk ---- */
@@ -338,7 +376,9 @@ int main(void)
 		asking(a_contract_that_is_no_controller_is_refused),
 		asking(a_controller_without_a_contract_is_refused),
 		asking(nonsense_about_the_chain_is_refused),
-		asking(silence_and_disagreement_are_told),
+		asking(silence_is_told),
+		asking(without_a_controller_the_chain_is_pinned),
+		asking(who_cancelled_hears_nothing),
 		asking(every_contract_has_a_name),
 		cmocka_unit_test_setup(the_folder_is_named_by_chain_and_controller, begin),
 		on_disk(the_same_chain_is_taken_again),
