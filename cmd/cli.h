@@ -132,6 +132,10 @@ struct buf *cli_read_at(struct cli_reads *r, const struct eth_addr *to);
 /* At block "latest", in batches of RPC_BATCH_MAX.  Exit code; a revert of one call is an error
  * in words unless may_revert. */
 int cli_read_all(struct cli *c, struct cli_reads *r, bool may_revert, struct err *err);
+/* Reads and n other calls, all in one batch: at most RPC_BATCH_MAX.  Exit code; then replies are
+ * the caller's to fini, each with its own result or error.  Reads that revert are an error. */
+int cli_read_with(struct cli *c, struct cli_reads *r, const struct rpc_call *more, size_t n,
+		  struct rpc_reply *replies, struct err *err);
 void cli_reads_fini(struct cli_reads *r);
 /* Any JSON-RPC calls in one batch; replies are the caller's to fini. */
 int cli_rpc(struct cli *c, const struct rpc_call *calls, size_t n, struct rpc_reply *replies,

@@ -18,5 +18,11 @@ extern const struct cli_commands job_commands;		/* deposit, withdraw-deposit, jo
 extern const struct cli_commands claim_commands;	/* claim create, claims, distribute-fees */
 extern const struct cli_commands verify_commands;	/* claim draws, verify */
 extern const struct cli_commands slash_commands;	/* slash ... */
+extern const struct cli_commands delegator_commands;	/* balance, delegator */
+extern const struct cli_commands bond_commands;		/* bond, unbond */
+extern const struct cli_commands lock_commands;		/* rebond, withdraw-stake, complete-move */
+extern const struct cli_commands earnings_commands;	/* withdraw-fees, claim-earnings */
+extern const struct cli_commands pool_commands;		/* transcoders */
+extern const struct cli_commands token_commands;	/* token ..., faucet */
 
 #endif
