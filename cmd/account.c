@@ -217,18 +217,30 @@ static void list_file(struct cli *c, struct cli_table *t, const struct eth_addr 
 	cli_cell(t, json_string(path), "%s", path);
 }
 
+/* Where a keystore file lies, as -network devnet names one; malloc'ed. */
+static char *folder_of(const char *keystore)
+{
+	const char *slash = strrchr(keystore, '/');
+	struct stat st;
+
+	if (stat(keystore, &st) < 0 || S_ISDIR(st.st_mode))
+		return xstrdup(keystore);
+	return slash ? xasprintf("%.*s", (int)(slash - keystore), keystore) : xstrdup(".");
+}
+
 static int run_list(struct cli *c, char **args, size_t n_args, void *opts, struct err *err)
 {
 	static const struct cli_column cols[] = {
 		{ "address", "ADDRESS", false }, { "path", "KEYSTORE", false },
 	};
+	char *dir = folder_of(c->o.keystore);
 	struct keystore_list l;
 	struct cli_table *t;
 	size_t i;
+	int rc = keystore_list(&l, dir, err);
 
-	if (check_folder(c, err) < 0)
-		return 2;
-	if (keystore_list(&l, c->o.keystore, err) < 0)
+	free(dir);
+	if (rc < 0)
 		return 1;
 	t = cli_table_new(cols, 2);
 	for (i = 0; i < l.n; i++)

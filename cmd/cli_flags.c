@@ -53,7 +53,7 @@ const struct opt cli_common_opts[] = {
 	{ "help", OPT_BOOL, AT(help), "false", 0, 0, "Output", NULL, "print this and end" },
 
 	{ "datadir", OPT_STRING, AT(datadir), NULL, 0, 0, "Files", "DIR",
-	  "keystore and journal; without it ~/.lpnode" },
+	  "keystore and journal; without it ~/.lpnode, or lpnode in -devnetDir" },
 	{ "config", OPT_STRING, AT(config_file), NULL, 0, 0, "Files", "FILE",
 	  "read settings from lines NAME VALUE; may be the node's own file" },
 };
@@ -244,6 +244,9 @@ int cli_fill_network(struct cli *c, struct cli_config *o, struct err *err)
 	c->devnet = xcalloc(1, sizeof(*c->devnet));
 	if (devnet_load(c->devnet, o->devnet_dir ? o->devnet_dir : ".", err) < 0)
 		return -1;
+	/* A devnet's journal ends with it: the next one has other blocks and the same addresses. */
+	if (!o->datadir)
+		o->datadir = xasprintf("%s/lpnode", o->devnet_dir ? o->devnet_dir : ".");
 	set_text(&o->eth_url, c->devnet->rpc);
 	if (!eth_addr_is_zero(&c->devnet->controller)) {
 		eth_addr_fmt(controller, &c->devnet->controller);
