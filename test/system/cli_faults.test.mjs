@@ -15,7 +15,8 @@ parallel(4);
 const RECOVERY_MS = 5000 * slow;
 const FAULT_MS = 2500;
 const WHO = 1;
-const REQUESTS = 24;		/* so many a command has, about */
+const REQUESTS = { register: 45 };	/* so many a command has, about; the others 20 */
+const requests = (name) => REQUESTS[name] ?? 20;
 
 /* All chances are drawn before any test runs: SEED gives the same again. */
 const sample = (n, list) => (long ? list : list.map((m) => [below(1e6), m]).sort((a, b) => a[0] - b[0]).slice(0, n).map(([, m]) => m));
@@ -128,7 +129,7 @@ const asked = (proxy, n, child) => until(`request ${n}`, () => proxy.requests >=
 const honest = MODES.filter((m) => !FOOLING.includes(m));
 
 for (const mode of sample(8, honest)) {
-	const name = NAMES[below(NAMES.length)], at = below(REQUESTS), waits = below(2) === 1;
+	const name = NAMES[below(NAMES.length)], at = below(requests(name)), waits = below(2) === 1;
 
 	test(`${mode} at request ${at} of ${name}: done once`, async (t) => {
 		const s = await stage(t, name);
@@ -233,8 +234,10 @@ for (const depth of sample(2, [1, 2, 3, 4, 5, 6, 7, 8])) {
 
 // ---- kill -9 ----
 
-for (const k of sample(6, Array.from({ length: 2 * REQUESTS }, (_, n) => n >> 1))) {
-	const name = NAMES[below(NAMES.length)], twice = below(2) === 1;
+const kills = NAMES.flatMap((name) => Array.from({ length: requests(name) }, (_, k) => [name, k]));
+
+for (const [name, k] of sample(7, kills)) {
+	const twice = below(2) === 1;
 
 	test(`${name} killed at request ${k}${twice ? ' and once more' : ''}: done once`, async (t) => {
 		const s = await stage(t, name);

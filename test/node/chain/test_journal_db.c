@@ -353,7 +353,7 @@ static void a_list_is_newest_first_and_no_longer_than_asked(void **state)
 	struct tx_info list[3];
 
 	for (int i = 0; i < 5; i++) {
-		char key[8];
+		char key[16];
 
 		snprintf(key, sizeof(key), "k%d", i);
 		plan(r, key, true);
