@@ -5,6 +5,8 @@
 #include "bind/minter.h"
 #include "cmd/candidate.h"
 
+typedef unsigned long long ull;
+
 #define ROWS_MAX 1000	/* of the pool and the waiting list, for its smallest and its cheapest */
 
 enum {
@@ -134,6 +136,22 @@ int candidate_read(struct cli *c, struct candidate *s, const struct eth_addr *wh
 	return rc;
 }
 
+static int must_be_registered(const struct candidate *s, struct err *err)
+{
+	if (s->info.registered)
+		return 0;
+	return cli_no(err, "you are no transcoder: `lpnode transcoder register -bond AMOUNT` makes you one");
+}
+
+int candidate_read_own(struct cli *c, struct candidate *s, struct err *err)
+{
+	int rc = candidate_read(c, s, &c->account, err);
+
+	if (rc == 0)
+		rc = must_be_registered(s, err);
+	return rc == 0 ? round_must_be_open(&s->r, err) : rc;
+}
+
 bool candidate_is_bonded_to_itself(const struct candidate *s)
 {
 	return eth_addr_equal(&s->delegate, &s->who) && !u256_is_zero(&s->bonded);
@@ -144,4 +162,49 @@ bool candidate_has_place(const struct candidate *s, const struct u256 *stake)
 	if (u256_cmp(stake, &s->min_stake) < 0)
 		return false;
 	return s->info.in_pool || s->pool_size < s->pool_max || u256_cmp(stake, &s->smallest_stake) > 0;
+}
+
+/* ---- in words ---- */
+
+void candidate_say_place(struct cli_plan *plan, const struct candidate *s, const struct u256 *stake)
+{
+	char text[100], addr[43];
+
+	if (!candidate_has_place(s, stake)) {
+		cli_plan_say(plan, "The pool of %llu is full: it goes on the waiting list, of which one is drawn a round. A place",
+			     (ull)s->pool_max);
+		cli_plan_say(plan, "takes more than %s.", cli_fmt_amount(text, &s->smallest_stake, UNIT_LPT));
+		return;
+	}
+	if (s->pool_size < s->pool_max) {
+		cli_plan_say(plan, "It takes a place in the pool (%llu of %llu are taken) and is active from round %llu on.",
+			     (ull)s->pool_size, (ull)s->pool_max, (ull)s->r.round + 1);
+		return;
+	}
+	eth_addr_fmt(addr, &s->smallest);
+	cli_plan_say(plan, "It takes the place of %s (%s)", addr, cli_fmt_amount(text, &s->smallest_stake, UNIT_LPT));
+	cli_plan_say(plan, "and is active from round %llu on.", (ull)s->r.round + 1);
+}
+
+void candidate_show_stake(struct cli *c, const struct candidate *s)
+{
+	char text[100];
+
+	cli_field(c, "stake", cli_json_amount(&s->info.stake), "stake", "%s",
+		  cli_fmt_amount(text, &s->info.stake, UNIT_LPT));
+	cli_field(c, "selfStake", cli_json_amount(&s->info.self_stake), "of it own", "%s",
+		  cli_fmt_amount(text, &s->info.self_stake, UNIT_LPT));
+}
+
+int candidate_tell(struct cli *c, struct err *err)
+{
+	struct candidate s;
+	int rc = candidate_read(c, &s, &c->account, err);
+
+	if (rc != 0)
+		return rc;
+	candidate_show_stake(c, &s);
+	cli_field(c, "inPool", json_boolean(s.info.in_pool), "place", "%s",
+		  s.info.in_pool ? "in the pool" : s.info.registered ? "on the waiting list" : "none");
+	return 0;
 }

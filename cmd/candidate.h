@@ -25,9 +25,19 @@ struct candidate {
 };
 /* Two batches.  Exit code. */
 int candidate_read(struct cli *c, struct candidate *s, const struct eth_addr *who, struct err *err);
+/* The account itself, which is about to change something: exit code 3 when it is no transcoder, or the
+ * round is not open. */
+int candidate_read_own(struct cli *c, struct candidate *s, struct err *err);
 
 bool candidate_is_bonded_to_itself(const struct candidate *s);
 /* Would this much stake be in the pool next round? */
 bool candidate_has_place(const struct candidate *s, const struct u256 *stake);
+
+/* Where it stands with this much stake: in the pool, in whose place, or on the waiting list. */
+void candidate_say_place(struct cli_plan *plan, const struct candidate *s, const struct u256 *stake);
+/* Its stake as fields. */
+void candidate_show_stake(struct cli *c, const struct candidate *s);
+/* Stake and place of the account, as they are now.  Exit code. */
+int candidate_tell(struct cli *c, struct err *err);
 
 #endif

@@ -113,7 +113,7 @@ struct cli {
 #define CLI_ANSWER_MS 30000	/* for one batch, whatever endpoints are tried */
 
 /* ---- reading contracts: one batch, one round trip ---- */
-#define CLI_READS_MAX 512
+#define CLI_READS_MAX 16384
 struct cli_read {
 	struct eth_addr to;
 	struct buf data;		/* selector and arguments: a binding's _call fills it */
@@ -123,9 +123,10 @@ struct cli_read {
 };
 struct cli_reads {
 	struct cli_read *r;
-	size_t n;
+	size_t n, room;
 };
-/* Adds a call to a contract and returns its data buffer; results stand in the order of adding:
+/* Adds a call to a contract and returns its data buffer, good until the next is added; results
+ * stand in the order of adding:
  *	bonding_manager_get_delegator_call(cli_read(&reads, c, CONTRACT_BONDING_MANAGER), &addr);
  */
 struct buf *cli_read(struct cli_reads *r, const struct cli *c, enum chain_contract to);
@@ -133,6 +134,10 @@ struct buf *cli_read_at(struct cli_reads *r, const struct eth_addr *to);
 /* At block "latest", in batches of RPC_BATCH_MAX.  Exit code; a revert of one call is an error
  * in words unless may_revert. */
 int cli_read_all(struct cli *c, struct cli_reads *r, bool may_revert, struct err *err);
+/* Reads and n other calls, all in one batch: at most RPC_BATCH_MAX.  Exit code; then replies are
+ * the caller's to fini, each with its own result or error.  Reads that revert are an error. */
+int cli_read_with(struct cli *c, struct cli_reads *r, const struct rpc_call *more, size_t n,
+		  struct rpc_reply *replies, struct err *err);
 void cli_reads_fini(struct cli_reads *r);
 /* Any JSON-RPC calls in one batch; replies are the caller's to fini. */
 int cli_rpc(struct cli *c, const struct rpc_call *calls, size_t n, struct rpc_reply *replies,

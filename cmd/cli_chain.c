@@ -17,6 +17,8 @@
 #include "node/store/store.h"
 
 #define CONNECT_MS 10000		/* a person at the terminal hears of a dead endpoint after this */
+#define NOBODY_MS 1500			/* and of one that refuses after this: it may just be starting */
+#define NOBODY_AGAIN_MS 250
 #define STORE_MAP_MAX (1ull << 30)
 #define DEVNET_CONFIRMATIONS 1
 #define DEVNET_POLL_MS 100		/* its blocks come as soon as there is something in them */
@@ -107,15 +109,46 @@ void cli_replies_fini(struct rpc_reply *r, size_t n)
 
 struct contact {
 	struct cli *c;
+	uv_timer_t patience;
 	struct err err;
-	bool failed, done;
+	bool answered, failed;
+	bool over;			/* answered, or nobody is there who could */
+	bool closed;
 };
+
+/* A daemon goes on asking; a person wants to hear at once that there is no node. */
+static bool nobody_listens(const struct cli *c, struct err *err)
+{
+	struct rpc_endpoint_info ep[RPC_ENDPOINTS_MAX];
+	size_t i, n = rpc_endpoints(c->rpc, ep);
+
+	for (i = 0; i < n; i++)
+		if (!ep[i].is_nobody)
+			return false;
+	err_set(err, ERR_IO, "nobody listens at %.100s%s: is the node running?", ep[0].url,
+		n > 1 ? ", nor at the other URLs" : "");
+	return true;
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+	struct contact *k = timer->data;
+
+	k->failed = k->over = nobody_listens(k->c, &k->err);
+}
+
+static void on_patience_closed(uv_handle_t *h)
+{
+	struct contact *k = h->data;
+
+	k->closed = true;
+}
 
 static void on_pin(void *arg, const struct chain_pin *pin, const struct eth_header *head, const struct err *err)
 {
 	struct contact *k = arg;
 
-	k->done = true;
+	k->answered = k->over = true;
 	k->failed = !pin;
 	if (pin) {
 		k->c->pin = *pin;
@@ -128,9 +161,16 @@ static void on_pin(void *arg, const struct chain_pin *pin, const struct eth_head
 static int contact(struct cli *c, const struct eth_addr *controller, struct err *err)
 {
 	struct contact k = { .c = c };
+	struct pinning *asked = pin_ask(c->rpc, controller, c->o.chain_id, CONNECT_MS, on_pin, &k);
 
-	pin_ask(c->rpc, controller, c->o.chain_id, CONNECT_MS, on_pin, &k);
-	cli_run_until(c, &k.done);
+	uv_timer_init(&c->loop, &k.patience);
+	k.patience.data = &k;
+	uv_timer_start(&k.patience, on_patience, NOBODY_MS, NOBODY_AGAIN_MS);
+	cli_run_until(c, &k.over);
+	if (!k.answered)
+		pin_cancel(asked);
+	uv_close((uv_handle_t *)&k.patience, on_patience_closed);
+	cli_run_until(c, &k.closed);
 	if (k.failed) {
 		*err = k.err;
 		return code_of(err);

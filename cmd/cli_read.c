@@ -49,11 +49,13 @@ struct buf *cli_read_at(struct cli_reads *r, const struct eth_addr *to)
 {
 	struct cli_read *one;
 
-	if (!r->r)
-		r->r = xcalloc(CLI_READS_MAX, sizeof(*r->r));
 	assert(r->n < CLI_READS_MAX);
+	if (r->n == r->room) {
+		r->room = r->room ? 2 * r->room : 64;
+		r->r = xrealloc(r->r, r->room * sizeof(*r->r));
+	}
 	one = &r->r[r->n++];
-	one->to = *to;
+	*one = (struct cli_read){ .to = *to };
 	buf_init(&one->data, DATA_MAX);
 	return &one->data;
 }
@@ -89,26 +91,40 @@ static int take_result(struct cli_read *r, struct rpc_reply *reply, bool may_rev
 	return 0;
 }
 
-/* Reads first..first + n of r: they are one batch. */
-static int read_batch(struct cli *c, struct cli_read *r, size_t n, bool may_revert, struct err *err)
+/* n reads and n_more other calls: they are one batch. */
+static int read_batch(struct cli *c, struct cli_read *r, size_t n, const struct rpc_call *more, size_t n_more,
+		      struct rpc_reply *more_replies, bool may_revert, struct err *err)
 {
-	struct rpc_call calls[RPC_BATCH_MAX] = { 0 };
-	struct rpc_reply replies[RPC_BATCH_MAX];
-	char *params[RPC_BATCH_MAX];
+	struct rpc_reply *replies = xcalloc(n + n_more, sizeof(*replies));
+	struct rpc_call *calls = xcalloc(n + n_more, sizeof(*calls));
 	size_t i;
 	int rc;
 
-	for (i = 0; i < n; i++) {
-		params[i] = call_params(c, &r[i]);
-		calls[i] = (struct rpc_call){ "eth_call", params[i] };
-	}
-	rc = cli_rpc(c, calls, n, replies, err);
+	assert(n + n_more <= RPC_BATCH_MAX);
+	for (i = 0; i < n; i++)
+		calls[i] = (struct rpc_call){ "eth_call", call_params(c, &r[i]) };
+	for (i = 0; i < n_more; i++)
+		calls[n + i] = more[i];
+	rc = cli_rpc(c, calls, n + n_more, replies, err);
 	for (i = 0; i < n && rc == 0; i++)
 		rc = take_result(&r[i], &replies[i], may_revert, err);
-	cli_replies_fini(replies, n);
+	for (i = 0; i < n_more && rc == 0; i++) {
+		more_replies[i] = replies[n + i];
+		memset(&replies[n + i], 0, sizeof(replies[n + i]));
+	}
+	cli_replies_fini(replies, n + n_more);
 	for (i = 0; i < n; i++)
-		free(params[i]);
+		free((char *)calls[i].params);
+	free(calls);
+	free(replies);
 	return rc;
+}
+
+int cli_read_with(struct cli *c, struct cli_reads *r, const struct rpc_call *more, size_t n, struct rpc_reply *replies,
+		  struct err *err)
+{
+	memset(replies, 0, n * sizeof(*replies));
+	return read_batch(c, r->r, r->n, more, n, replies, false, err);
 }
 
 int cli_read_all(struct cli *c, struct cli_reads *r, bool may_revert, struct err *err)
@@ -118,7 +134,7 @@ int cli_read_all(struct cli *c, struct cli_reads *r, bool may_revert, struct err
 
 	for (at = 0; at < r->n && rc == 0; at += n) {
 		n = r->n - at < RPC_BATCH_MAX ? r->n - at : RPC_BATCH_MAX;
-		rc = read_batch(c, r->r + at, n, may_revert, err);
+		rc = read_batch(c, r->r + at, n, NULL, 0, NULL, may_revert, err);
 	}
 	return rc;
 }

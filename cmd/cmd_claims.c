@@ -743,9 +743,7 @@ static int run_pay(struct cli *c, char **args, size_t n_args, void *opts, struct
 		rc = 2;
 	}
 	if (rc == 0)
-		rc = round_read(c, &r, err);
-	if (rc == 0)
-		rc = round_must_be_open(&r, err);
+		rc = round_read_open(c, &r, err);
 	if (rc == 0)
 		rc = job_read(&job, c, id, err);
 	if (rc != 0)

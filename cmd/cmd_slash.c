@@ -429,9 +429,7 @@ static int run_missed_reward(struct cli *c, char **args, size_t n_args, void *op
 	if (rc == 0 && n_args > 1)
 		rc = parse_rounds(&m, args[1], err);
 	if (rc == 0)
-		rc = round_read(c, &r, err);
-	if (rc == 0)
-		rc = round_must_be_open(&r, err);
+		rc = round_read_open(c, &r, err);
 	if (rc == 0)
 		rc = read_stakes(&f, percs, c, err);
 	if (rc == 0 && m.n == 0)
@@ -539,9 +537,7 @@ static int run_missed_verification(struct cli *c, char **args, size_t n_args, vo
 	if (rc == 0)
 		rc = job_id_parse(&claim, args[2], err);
 	if (rc == 0)
-		rc = round_read(c, &r, err);
-	if (rc == 0)
-		rc = round_must_be_open(&r, err);
+		rc = round_read_open(c, &r, err);
 	if (rc == 0)
 		rc = job_read(&job, c, id, err);
 	if (rc != 0)
@@ -672,9 +668,7 @@ static int run_refute(struct cli *c, char **args, size_t n_args, void *opts, str
 	if (rc == 0)
 		rc = transcoder_arg(&f, c, args[1], err);
 	if (rc == 0)
-		rc = round_read(c, &r, err);
-	if (rc == 0)
-		rc = round_must_be_open(&r, err);
+		rc = round_read_open(c, &r, err);
 	if (rc == 0)
 		rc = job_read(&job, c, id, err);
 	if (rc != 0)

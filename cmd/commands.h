@@ -7,12 +7,22 @@ extern const struct cli_commands account_commands;	/* account ... */
 extern const struct cli_commands sign_commands;		/* sign, recover */
 extern const struct cli_commands tx_commands;		/* tx ... */
 extern const struct cli_commands deploy_commands;	/* deploy */
-extern const struct cli_commands protocol_commands;	/* protocol, round, initialize-round, seal */
-extern const struct cli_commands transcoder_commands;	/* transcoder ..., availability, reward, service-uri */
-extern const struct cli_commands governance_commands;	/* propose, proposals, vote, queue, execute */
+extern const struct cli_commands protocol_commands;	/* protocol */
+extern const struct cli_commands round_commands;	/* round, initialize-round, seal: rounds.c */
+extern const struct cli_commands register_commands;	/* transcoder register, transcoder update */
+extern const struct cli_commands transcoder_commands;	/* transcoder ..., availability, reward */
+extern const struct cli_commands service_uri_commands;	/* service-uri */
+extern const struct cli_commands propose_commands;	/* propose */
+extern const struct cli_commands governance_commands;	/* proposals, vote, queue, execute */
 extern const struct cli_commands job_commands;		/* deposit, withdraw-deposit, job ... */
 extern const struct cli_commands claim_commands;	/* claim create, claims, distribute-fees */
 extern const struct cli_commands verify_commands;	/* claim draws, verify */
 extern const struct cli_commands slash_commands;	/* slash ... */
+extern const struct cli_commands delegator_commands;	/* balance, delegator */
+extern const struct cli_commands bond_commands;		/* bond, unbond */
+extern const struct cli_commands lock_commands;		/* rebond, withdraw-stake, complete-move */
+extern const struct cli_commands earnings_commands;	/* withdraw-fees, claim-earnings */
+extern const struct cli_commands pool_commands;		/* transcoders */
+extern const struct cli_commands token_commands;	/* token ..., faucet */
 
 #endif

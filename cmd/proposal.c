@@ -404,3 +404,35 @@ json_t *proposal_json(const struct cli *c, const struct proposal *p, const struc
 	json_object_set_new(j, "nextStep", *proposal_next(next, p, c) ? json_string(next) : json_null());
 	return j;
 }
+
+int proposal_show_one(struct cli *c, const char *text, const struct round_now *r, struct err *err)
+{
+	struct proposals l;
+	size_t i;
+	int rc = proposal_find(c, &l, &i, text, r, err);
+
+	if (rc != 0)
+		return rc;
+	proposal_show(c, &l.p[i], r);
+	json_object_set_new(c->out, "proposal", proposal_json(c, &l.p[i], r));
+	proposals_fini(&l);
+	return 0;
+}
+
+int proposal_tell(struct cli *c, const struct u256 *id, struct err *err)
+{
+	struct rpc_call call = { "eth_getBlockByNumber", "[\"latest\",false]" };
+	struct rpc_reply reply;
+	char text[U256_DEC_MAX];
+	struct round_now r;
+	int rc;
+
+	rc = cli_rpc(c, &call, 1, &reply, err);
+	if (rc == 0 && (!reply.result || rpc_header(&c->head, reply.result, err) < 0))
+		rc = cli_strange(err);
+	rpc_reply_fini(&reply);
+	if (rc == 0)
+		rc = round_read(c, &r, err);
+	u256_fmt_hex(text, id);
+	return rc == 0 ? proposal_show_one(c, text, &r, err) : rc;
+}

@@ -54,5 +54,10 @@ char *proposal_next(char to[200], const struct proposal *p, const struct cli *c)
 void proposal_say_calls(struct cli *c, const struct proposal *p);
 void proposal_show(struct cli *c, const struct proposal *p, const struct round_now *r);
 json_t *proposal_json(const struct cli *c, const struct proposal *p, const struct round_now *r);
+/* Finds and shows one, to JSON as "proposal".  Exit code. */
+int proposal_show_one(struct cli *c, const char *text, const struct round_now *r, struct err *err);
+/* The same of one to which a transaction did something: later blocks are there than when the
+ * command began. */
+int proposal_tell(struct cli *c, const struct u256 *id, struct err *err);
 
 #endif

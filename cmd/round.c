@@ -9,27 +9,31 @@
 
 #define MEAN_OF 100	/* blocks */
 
-int cli_no(struct err *err, const char *fmt, ...)
+static void set(struct err *err, enum err_code code, const char *fmt, va_list ap)
 {
 	char msg[sizeof(err->msg)];
+
+	vsnprintf(msg, sizeof(msg), fmt, ap);
+	err_set(err, code, "%s", msg);
+}
+
+int cli_no(struct err *err, const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(msg, sizeof(msg), fmt, ap);
+	set(err, ERR_DENIED, fmt, ap);
 	va_end(ap);
-	err_set(err, ERR_DENIED, "%s", msg);
 	return 3;
 }
 
 int cli_wrong(struct err *err, const char *fmt, ...)
 {
-	char msg[sizeof(err->msg)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(msg, sizeof(msg), fmt, ap);
+	set(err, ERR_INVALID, fmt, ap);
 	va_end(ap);
-	err_set(err, ERR_INVALID, "%s", msg);
 	return 2;
 }
 
@@ -42,7 +46,8 @@ int cli_strange(struct err *err)
 
 /* ---- reading ---- */
 
-enum { READ_STATE, READ_START, READ_LENGTH, READ_LOCK, READ_BLOCK, READ_LAST, READ_PAUSED };
+enum { READ_STATE, READ_START, READ_LENGTH, READ_LOCK, READ_BLOCK, READ_LAST, READ_PAUSED, N_READS };
+_Static_assert(N_READS == ROUND_READS, "round_ask adds them");
 
 /* A number that is no amount: what does not fit 64 bits is a lie. */
 static int to_u64(uint64_t *to, const struct u256 *v, const char *what, struct err *err)
@@ -50,7 +55,7 @@ static int to_u64(uint64_t *to, const struct u256 *v, const char *what, struct e
 	return u256_to_u64(to, v) ? 0 : err_set(err, ERR_INVALID, "RoundsManager: %s is absurdly large", what);
 }
 
-static int decode(struct round_now *r, const struct cli_reads *reads, struct err *err)
+int round_take(struct round_now *r, const struct cli_reads *reads, size_t first, struct err *err)
 {
 	struct rounds_manager_current_round_start_block start;
 	struct rounds_manager_last_initialized_round last;
@@ -60,13 +65,13 @@ static int decode(struct round_now *r, const struct cli_reads *reads, struct err
 	struct rounds_manager_block_num block;
 	struct controller_paused paused;
 
-	if (CLI_DECODE(rounds_manager_round_state, &state, *reads, READ_STATE, err) < 0 ||
-	    CLI_DECODE(rounds_manager_current_round_start_block, &start, *reads, READ_START, err) < 0 ||
-	    CLI_DECODE(rounds_manager_round_length, &length, *reads, READ_LENGTH, err) < 0 ||
-	    CLI_DECODE(rounds_manager_round_lock_amount, &lock, *reads, READ_LOCK, err) < 0 ||
-	    CLI_DECODE(rounds_manager_block_num, &block, *reads, READ_BLOCK, err) < 0 ||
-	    CLI_DECODE(rounds_manager_last_initialized_round, &last, *reads, READ_LAST, err) < 0 ||
-	    CLI_DECODE(controller_paused, &paused, *reads, READ_PAUSED, err) < 0)
+	if (CLI_DECODE(rounds_manager_round_state, &state, *reads, first + READ_STATE, err) < 0 ||
+	    CLI_DECODE(rounds_manager_current_round_start_block, &start, *reads, first + READ_START, err) < 0 ||
+	    CLI_DECODE(rounds_manager_round_length, &length, *reads, first + READ_LENGTH, err) < 0 ||
+	    CLI_DECODE(rounds_manager_round_lock_amount, &lock, *reads, first + READ_LOCK, err) < 0 ||
+	    CLI_DECODE(rounds_manager_block_num, &block, *reads, first + READ_BLOCK, err) < 0 ||
+	    CLI_DECODE(rounds_manager_last_initialized_round, &last, *reads, first + READ_LAST, err) < 0 ||
+	    CLI_DECODE(controller_paused, &paused, *reads, first + READ_PAUSED, err) < 0)
 		return -1;
 	if (to_u64(&r->round, &state.round, "the round", err) < 0 ||
 	    to_u64(&r->start, &start.start, "its start", err) < 0 ||
@@ -85,26 +90,52 @@ static int decode(struct round_now *r, const struct cli_reads *reads, struct err
 	return 0;
 }
 
+static uint64_t pace_back(const struct cli *c)
+{
+	return c->head.number < MEAN_OF ? c->head.number : MEAN_OF;
+}
+
+void round_pace_params(char params[40], const struct cli *c)
+{
+	snprintf(params, 40, "[\"0x%llx\",false]", (unsigned long long)(c->head.number - pace_back(c)));
+}
+
+void round_take_pace(struct round_now *r, const struct cli *c, const struct rpc_reply *reply)
+{
+	uint64_t back = pace_back(c);
+	struct eth_header then;
+	struct err err;
+
+	if (back > 0 && reply->result && rpc_header(&then, reply->result, &err) == 0 &&
+	    then.timestamp < c->head.timestamp && c->head.timestamp - then.timestamp < 1000000000)
+		r->block_ms = (c->head.timestamp - then.timestamp) * 1000 / back;
+}
+
 /* How long a block takes is a kindness: without it nothing is said of time. */
 static void read_pace(struct cli *c, struct round_now *r)
 {
-	uint64_t back = c->head.number < MEAN_OF ? c->head.number : MEAN_OF;
 	struct rpc_call call = { .method = "eth_getBlockByNumber" };
 	struct rpc_reply reply = { 0 };
-	struct eth_header then;
 	char params[40];
 	struct err err;
 
-	if (back == 0)
-		return;
-	snprintf(params, sizeof(params), "[\"0x%llx\",false]", (unsigned long long)(c->head.number - back));
+	round_pace_params(params, c);
 	call.params = params;
-	if (cli_rpc(c, &call, 1, &reply, &err) != 0)
+	if (pace_back(c) == 0 || cli_rpc(c, &call, 1, &reply, &err) != 0)
 		return;
-	if (reply.result && rpc_header(&then, reply.result, &err) == 0 && then.timestamp < c->head.timestamp &&
-	    c->head.timestamp - then.timestamp < 1000000000)
-		r->block_ms = (c->head.timestamp - then.timestamp) * 1000 / back;
+	round_take_pace(r, c, &reply);
 	rpc_reply_fini(&reply);
+}
+
+void round_ask(struct cli *c, struct cli_reads *reads)
+{
+	rounds_manager_round_state_call(cli_read(reads, c, CONTRACT_ROUNDS_MANAGER));
+	rounds_manager_current_round_start_block_call(cli_read(reads, c, CONTRACT_ROUNDS_MANAGER));
+	rounds_manager_round_length_call(cli_read(reads, c, CONTRACT_ROUNDS_MANAGER));
+	rounds_manager_round_lock_amount_call(cli_read(reads, c, CONTRACT_ROUNDS_MANAGER));
+	rounds_manager_block_num_call(cli_read(reads, c, CONTRACT_ROUNDS_MANAGER));
+	rounds_manager_last_initialized_round_call(cli_read(reads, c, CONTRACT_ROUNDS_MANAGER));
+	controller_paused_call(cli_read(reads, c, CONTRACT_CONTROLLER));
 }
 
 int round_read(struct cli *c, struct round_now *r, struct err *err)
@@ -113,15 +144,9 @@ int round_read(struct cli *c, struct round_now *r, struct err *err)
 	int rc;
 
 	memset(r, 0, sizeof(*r));
-	rounds_manager_round_state_call(cli_read(&reads, c, CONTRACT_ROUNDS_MANAGER));
-	rounds_manager_current_round_start_block_call(cli_read(&reads, c, CONTRACT_ROUNDS_MANAGER));
-	rounds_manager_round_length_call(cli_read(&reads, c, CONTRACT_ROUNDS_MANAGER));
-	rounds_manager_round_lock_amount_call(cli_read(&reads, c, CONTRACT_ROUNDS_MANAGER));
-	rounds_manager_block_num_call(cli_read(&reads, c, CONTRACT_ROUNDS_MANAGER));
-	rounds_manager_last_initialized_round_call(cli_read(&reads, c, CONTRACT_ROUNDS_MANAGER));
-	controller_paused_call(cli_read(&reads, c, CONTRACT_CONTROLLER));
+	round_ask(c, &reads);
 	rc = cli_read_all(c, &reads, false, err);
-	if (rc == 0 && decode(r, &reads, err) < 0)
+	if (rc == 0 && round_take(r, &reads, 0, err) < 0)
 		rc = 1;
 	cli_reads_fini(&reads);
 	if (rc == 0)
@@ -189,6 +214,13 @@ int round_must_be_open(const struct round_now *r, struct err *err)
 		return cli_no(err, "round %llu is not initialised: run `lpnode initialize-round`",
 			      (unsigned long long)r->round);
 	return 0;
+}
+
+int round_read_open(struct cli *c, struct round_now *r, struct err *err)
+{
+	int rc = round_read(c, r, err);
+
+	return rc == 0 ? round_must_be_open(r, err) : rc;
 }
 
 const struct eth_log *receipt_event(const struct eth_receipt *r, const struct cli *c, enum chain_contract contract,

@@ -18,6 +18,13 @@ struct round_now {
 };
 /* Exit code. */
 int round_read(struct cli *c, struct round_now *r, struct err *err);
+/* The same as a part of another batch.  Adds ROUND_READS reads, which stand from `first` on. */
+#define ROUND_READS 7
+void round_ask(struct cli *c, struct cli_reads *reads);
+int round_take(struct round_now *r, const struct cli_reads *reads, size_t first, struct err *err);
+/* Parameters of eth_getBlockByNumber by which round_take_pace learns how long blocks take. */
+void round_pace_params(char params[40], const struct cli *c);
+void round_take_pace(struct round_now *r, const struct cli *c, const struct rpc_reply *reply);
 
 uint64_t round_last_block(const struct round_now *r);
 uint64_t round_lock_begins(const struct round_now *r);	/* block */
@@ -36,6 +43,7 @@ int cli_wrong(struct err *err, const char *fmt, ...) __attribute__((format(print
 int cli_strange(struct err *err);
 /* Exit code 3 when the system is paused or the round is not initialised. */
 int round_must_be_open(const struct round_now *r, struct err *err);
+int round_read_open(struct cli *c, struct round_now *r, struct err *err);	/* round_read, and that */
 /* The i-th log of that contract with that topic; NULL. */
 const struct eth_log *receipt_event(const struct eth_receipt *r, const struct cli *c,
 				    enum chain_contract contract, const struct hash32 *topic, size_t i);

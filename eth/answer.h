@@ -16,7 +16,7 @@ struct err;
  * is taken on trust but what is documented so.  Pure.  Any thread.
  * Source: JSON-RPC 2.0; execution-apis (eth_*).
  */
-#define RPC_BATCH_MAX 100		/* calls of one HTTP request */
+#define RPC_BATCH_MAX 1000		/* calls of one HTTP request */
 #define RPC_ANSWER_MAX (32 << 20)	/* bytes of one answer */
 #define RPC_LOGS_MAX 20000		/* logs of one eth_getLogs */
 #define RPC_LOG_DATA_MAX (128 * 1024)

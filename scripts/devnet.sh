@@ -1,11 +1,12 @@
 #!/bin/sh
-# devnet.sh up|down|status: a chain of one's own with the whole system on it.
+# devnet.sh up|down|status|mine: a chain of one's own with the whole system on it.
 #   up [--dir DIR] [--port N] [--block-time S] [--accounts N]
 #       Anvil on 127.0.0.1, the contracts deployed by `lpnode deploy -profile devnet`, N (10)
 #       accounts with 10000 ETH and 10000 LPT each, their keystores; told in DIR/devnet.json,
 #       which is there when all is ready.  DIR: ./devnet.  Port: a free one.  A block each S
 #       seconds (1); 0: one for each transaction, and none else.
 #   down [--dir DIR]      stops it; the chain is gone
+#   mine [--dir DIR] [--blocks N]   time passes: N (50) blocks at once, a second apart
 #   status [--dir DIR]    exit code 0: up; 1: it died; 3: there is none
 # Installs and builds what is missing.  LPNODE: another program than build/lpnode.
 set -eu
@@ -25,7 +26,7 @@ number() {	# NAME VALUE LEAST MOST
 [ $# -gt 0 ] || usage
 verb=$1
 shift
-dir=devnet port=0 block_time=1 accounts=10
+dir=devnet port=0 block_time=1 accounts=10 blocks=50
 while [ $# -gt 0 ]; do
 	case $1 in --*=*) opt=${1%%=*} value=${1#*=}; shift; set -- "$opt" "$value" "$@" ;; esac
 	[ $# -gt 1 ] || usage
@@ -33,6 +34,7 @@ while [ $# -gt 0 ]; do
 	--dir) [ -n "$2" ] || usage; dir=$2 ;;
 	--port) number "$1" "$2" 0 65535; port=$2 ;;
 	--block-time) number "$1" "$2" 0 3600; block_time=$2 ;;
+	--blocks) number "$1" "$2" 1 10000; blocks=$2 ;;
 	--accounts) number "$1" "$2" 1 100; accounts=$2 ;;
 	*) say "what is $1?"; usage ;;
 	esac
@@ -226,8 +228,24 @@ status() {
 	echo "the devnet in $dir is up: $url, block $((block)), pid $pid"
 }
 
+# A hundred at a time: Anvil needs a second for so many.
+mine() {
+	living || die "there is no devnet in $dir"
+	url=$(url_of)
+	left=$blocks
+	while [ "$left" -gt 0 ]; do
+		n=$((left < 100 ? left : 100))
+		curl -sf -m 60 -H 'content-type: application/json' \
+			-d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"anvil_mine\",\"params\":[$n,1]}" "$url" >/dev/null ||
+			die "Anvil does not answer at $url"
+		left=$((left - n))
+	done
+	status
+}
+
 case $verb in
 up) up ;;
+mine) mine ;;
 down) down ;;
 status) status ;;
 *) usage ;;

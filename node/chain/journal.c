@@ -21,6 +21,7 @@
 #include "node/chain/journal_int.h"
 
 #define POLL_MS 1000
+#define ASK_MAX 100		/* calls of one look at the chain; below RPC_BATCH_MAX */
 #define PATIENCE_MS 60000
 #define SETTLING_POLLS 10	/* rounds are so much rarer when nothing waits any more */
 #define DEAF_MAX 3		/* then watchers are told without the receipt */
@@ -399,7 +400,7 @@ static size_t add_receipts(struct journal *j, struct rpc_call *calls, size_t n, 
 	for (size_t i = 0; i < j->load.n; i++) {
 		const struct tx_info *tx = &j->load.e[i].row.tx;
 
-		if (tx_state_is_final(tx->state) == final && n + n_calls(tx) <= RPC_BATCH_MAX)
+		if (tx_state_is_final(tx->state) == final && n + n_calls(tx) <= ASK_MAX)
 			n = add_calls_about(tx, calls, n);
 	}
 	return n;
@@ -409,7 +410,7 @@ static void on_chain(void *arg, struct rpc_reply *r, size_t n, const struct err 
 
 static void ask_chain(struct journal *j)
 {
-	struct rpc_call calls[RPC_BATCH_MAX] = {
+	struct rpc_call calls[ASK_MAX] = {
 		[ASK_BLOCK] = { "eth_getBlockByNumber", xstrdup("[\"latest\",false]") },
 		[ASK_COUNT] = { "eth_getTransactionCount", journal_params_account(j, "latest") },
 		[ASK_TIP] = { "eth_maxPriorityFeePerGas", xstrdup("[]") },
@@ -485,7 +486,7 @@ static size_t read_receipts(struct journal *j, const struct rpc_reply *r, size_t
 	for (size_t i = 0; i < j->load.n; i++) {
 		const struct tx_info *tx = &j->load.e[i].row.tx;
 
-		if (tx_state_is_final(tx->state) != final || n + n_calls(tx) > RPC_BATCH_MAX)
+		if (tx_state_is_final(tx->state) != final || n + n_calls(tx) > ASK_MAX)
 			continue;
 		for (size_t k = 0; k < tx->n_attempts; k++)
 			read_receipt(&j->facts[i], &tx->attempts[k].hash, &r[n++]);

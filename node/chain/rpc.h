@@ -71,6 +71,7 @@ struct rpc_endpoint_info {
 	const char *url;	/* without user, password and path: keys stand there */
 	bool usable;
 	char why_not[160];	/* last failure, "" when none */
+	bool is_nobody;		/* it was that nobody listens there, or no host has the name */
 	uint64_t requests, failures;
 	uint64_t head;		/* highest block it told; 0 not known */
 };

@@ -106,6 +106,7 @@ void rpc_endpoint_failed(struct rpc_endpoint *ep, int64_t started_ms, uint64_t r
 
 	ep->failures++;
 	snprintf(ep->why_not, sizeof(ep->why_not), "%.*s", (int)sizeof(ep->why_not) - 1, why->msg);
+	ep->why_code = why->code;
 	rpc_health_failed(ep->health, rpc_now_ms(), started_ms, retry_after_s, randombytes_random());
 	/* Of a single one the caller hears. */
 	if (was_well && ep->rpc->n > 1 && log_may(&ep->may_log, 6))
@@ -268,6 +269,7 @@ size_t rpc_endpoints(const struct rpc *r, struct rpc_endpoint_info to[RPC_ENDPOI
 
 		to[i] = (struct rpc_endpoint_info){ .url = ep->shown, .requests = ep->requests,
 			.failures = ep->failures, .head = ep->head,
+			.is_nobody = ep->health->failures && ep->why_code == ERR_NOT_FOUND,
 			.usable = ep->health->checked && ep->health->rest_until_ms <= rpc_now_ms() };
 		memcpy(to[i].why_not, ep->why_not, sizeof(to[i].why_not));
 	}

@@ -27,6 +27,7 @@ struct rpc_endpoint {
 	int64_t batch_max_ms;		/* when it did */
 	uint64_t requests, failures, head;
 	char why_not[160];
+	enum err_code why_code;		/* of why_not */
 	struct log_limit may_log;
 };
 

@@ -19,7 +19,7 @@ struct reading {
 	uint8_t *body;
 	size_t len, n;
 	uint64_t first_id;
-	struct rpc_reply replies[RPC_BATCH_MAX];
+	struct rpc_reply *replies;	/* n, owned; what is in them once rc is 0 */
 	int rc;
 	struct err err;
 };
@@ -180,13 +180,12 @@ static const struct rpc_reply *find_busy(const struct rpc_reply *replies, size_t
 	return NULL;
 }
 
-/* replies: n_asked of them, taken. */
-static void took(struct rpc_try *t, struct rpc_reply *replies)
+/* n_asked more of t->replies are filled. */
+static void took(struct rpc_try *t)
 {
-	const struct rpc_reply *busy = find_busy(replies, t->n_asked);
+	const struct rpc_reply *busy = find_busy(t->replies + t->n_done, t->n_asked);
 	struct err err = { 0 };
 
-	memcpy(t->replies + t->n_done, replies, t->n_asked * sizeof(*replies));
 	t->n_done += t->n_asked;
 	if (busy) {
 		err_set(&err, ERR_BUSY, "%s", busy->message);
@@ -218,6 +217,14 @@ static bool asks_less(struct rpc_try *t, const struct err *why, const void *body
 	return true;
 }
 
+static void read_over(struct rpc_try *t, int rc, const struct err *err, const void *body, size_t len)
+{
+	if (rc == 0)
+		took(t);
+	else if (!asks_less(t, err, body, len))
+		failed(t, 0, err);
+}
+
 static void on_read(uv_work_t *w, int status)
 {
 	struct reading *g = w->data;
@@ -227,12 +234,12 @@ static void on_read(uv_work_t *w, int status)
 	if (t) {
 		t->reading = NULL;
 		if (g->rc == 0)
-			took(t, g->replies);
-		else if (!asks_less(t, &g->err, g->body, g->len))
-			failed(t, 0, &g->err);
+			memcpy(t->replies + t->n_done, g->replies, g->n * sizeof(*g->replies));
+		read_over(t, g->rc, &g->err, g->body, g->len);
 	}
 	for (i = 0; !t && g->rc == 0 && i < g->n; i++)
 		rpc_reply_fini(&g->replies[i]);
+	free(g->replies);
 	free(g->body);
 	free(g);
 	if (t)
@@ -256,6 +263,7 @@ static void read_elsewhere(struct rpc_try *t, const void *body, size_t len)
 	memcpy(g->body, body, len);
 	g->len = len;
 	g->n = t->n_asked;
+	g->replies = xcalloc(g->n, sizeof(*g->replies));
 	g->first_id = t->first_id;
 	t->reading = g;
 	t->state = TRY_READING;
@@ -264,13 +272,10 @@ static void read_elsewhere(struct rpc_try *t, const void *body, size_t len)
 
 static void read_here(struct rpc_try *t, const void *body, size_t len)
 {
-	struct rpc_reply replies[RPC_BATCH_MAX];
 	struct err err = { 0 };
+	int rc = rpc_read(t->replies + t->n_done, t->n_asked, t->first_id, body, len, &err);
 
-	if (rpc_read(replies, t->n_asked, t->first_id, body, len, &err) == 0)
-		took(t, replies);
-	else if (!asks_less(t, &err, body, len))
-		failed(t, 0, &err);
+	read_over(t, rc, &err, body, len);
 }
 
 static void on_answer(void *arg, int status, const uint8_t *body, size_t len,

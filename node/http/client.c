@@ -169,6 +169,11 @@ static uint64_t retry_after_of(struct http_call *call)
 	return s > 0 ? (uint64_t)s : 0;
 }
 
+static enum err_code code_of(CURLcode res)
+{
+	return res == CURLE_COULDNT_CONNECT || res == CURLE_COULDNT_RESOLVE_HOST ? ERR_NOT_FOUND : ERR_IO;
+}
+
 static void finish_call(struct http_call *call, CURLcode res)
 {
 	http_call_cb *cb = call->cb;
@@ -183,7 +188,7 @@ static void finish_call(struct http_call *call, CURLcode res)
 	else if (res == CURLE_OPERATION_TIMEDOUT)
 		err_set(&err, ERR_TIMEOUT, "no answer in time");
 	else if (res != CURLE_OK)
-		err_set(&err, ERR_IO, "%s", curl_easy_strerror(res));
+		err_set(&err, code_of(res), "%s", curl_easy_strerror(res));
 	buf_init(&call->body, 0);
 	call->client->retry_after_s = retry_after_of(call);
 	free_call(call);

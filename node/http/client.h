@@ -17,7 +17,8 @@ struct http_call;
 struct http_client *http_client_new(uv_loop_t *loop);
 void http_client_free(struct http_client *c, void (*closed)(void *arg), void *arg);
 
-/* status 0: no answer, err says why.  body is borrowed for the call. */
+/* status 0: no answer, err says why: ERR_NOT_FOUND when nobody listens there or no host has the
+ * name, ERR_TIMEOUT, ERR_LIMIT, ERR_IO.  body is borrowed for the call. */
 typedef void http_call_cb(void *arg, int status, const uint8_t *body, size_t len, const struct err *err);
 
 /* POST a JSON body.  deadline_ms for everything.  Fails at once with ERR_INVALID

@@ -259,7 +259,8 @@ test('reward, availability, service-uri and resigning', async (t) => {
 
 	for (const bad of ['node', 'node:0', 'node:70000', 'ftp://node:1', 'no de:1', 'https://', 'user@host:1', `https://${'a'.repeat(260)}`])
 		await refuses(net, 1, ['service-uri', bad, '--yes'], 2, /write host:port|has a space|at most 256/);
-	await net.lp(1, 'service-uri', 'https://t.example:8935', '--yes');
+	assert.match((await net.lp(1, 'service-uri', 'https://t.example:8935', '--yes')).stdout,
+		/transaction 1 of 1: tell your service's address, https:\/\/t\.example:8935\n/);
 	assert.equal(await registry.getServiceURI(net.accounts[1].address), 'https://t.example:8935');
 	await refuses(net, 1, ['service-uri', 'https://t.example:8935', '--yes'], 3, /already/);
 	assert.equal((await net.lp(1, 'service-uri', '--json')).json.serviceURI, 'https://t.example:8935');

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { Devnet, GWEI, PASSWORD } from './lib/devnet.mjs';
+import { RpcProxy } from './lib/rpc_proxy.mjs';
 import { parallel, program, sleep, test, until } from './lib/harness.mjs';
 
 parallel(2);
@@ -70,6 +71,27 @@ test('wrong chain, contract, password, price or purse: nothing is sent', async (
 	await net.send('anvil_setBalance', net.accounts[3].address, '0x1000');
 	await refused(net, 3, 3, /has <0\.000001 ETH, it needs up to 0\.\d+ ETH: send it ETH first/, ...send('a'));
 	assert.equal((await net.lp(1, 'tx', 'list', '--json')).json.transactions.length, 0);
+});
+
+test('contact with a node is two requests; a slow node is waited for, one that is not there is not', async (t) => {
+	const net = await Devnet.start(t);
+	const proxy = await RpcProxy.start(t, net.rpc);
+	const round = (code, ...urls) => net.lp(1, 'round', '-ethUrl', urls.join(), { code });
+
+	await round(0, proxy.url);
+	assert.deepEqual(proxy.log.slice(0, 2).map((r) => r.methods.length), [1, 16]);
+	assert.equal(proxy.log.filter((r) => r.methods.includes('eth_getCode')).length, 1);
+	proxy.set('slow', { ms: 2000, count: 1 });
+	await round(0, proxy.url);
+	await proxy.close();
+	const begin = Date.now();
+	const { stderr } = await round(1, proxy.url);
+
+	assert.match(stderr, new RegExp(`: nobody listens at ${proxy.url}: is the node running\\?\n`));
+	assert.match((await round(1, proxy.url, 'http://nobody.invalid')).stderr,
+		/: nobody listens at http:\S+, nor at the other URLs: is the node running\?\n/);
+	assert.ok(Date.now() - begin < 10000, 'both together sooner than a node that is waited for');
+	await round(0, proxy.url, net.rpc);
 });
 
 test('a chain that is another behind the same address is refused', async (t) => {

@@ -99,7 +99,7 @@ static void on_done(void *arg, struct rpc_reply *replies, size_t n, const struct
 static struct rpc_batch *send_way(struct env *e, enum rpc_way way, size_t n, uint64_t deadline_ms,
 				  struct result *res)
 {
-	static const struct rpc_call calls[RPC_BATCH_MAX] = {
+	static const struct rpc_call calls[3] = {
 		{ "eth_call", "[{},\"latest\"]" }, { "eth_gasPrice", "[]" }, { "eth_getCode", "[\"0x1\",\"latest\"]" },
 	};
 	struct rpc_call many[RPC_BATCH_MAX];
@@ -342,6 +342,7 @@ static void silence_ends_at_the_deadline(void **state)
 
 static void nobody_there_is_no_crash(void **state)
 {
+	struct rpc_endpoint_info info[RPC_ENDPOINTS_MAX];
 	struct result res;
 	struct env e;
 
@@ -350,9 +351,37 @@ static void nobody_there_is_no_crash(void **state)
 	send_way(&e, RPC_EACH, 1, 300, &res);
 	wait_for(&e, &res);
 	assert_int_equal(res.err.code, ERR_IO);
+	rpc_endpoints(e.r, info);
+	assert_false(info[0].is_nobody);		/* somebody hung up */
 	e.f[0].is_dead = false;
 	ask(&e, RPC_EACH, 1, &res);
 	assert_true(res.ok);
+	stop(&e);
+}
+
+static void that_nobody_listens_is_told_apart(void **state)
+{
+	struct rpc_endpoint_info info[RPC_ENDPOINTS_MAX];
+	struct fake_node gone;
+	struct result res;
+	struct env e;
+	struct err err;
+
+	start(&e, 1);
+	fake_start(&gone, &e.loop, "");
+	fake_stop(&gone);
+	rpc_free(e.r, on_closed, &e.closed);
+	while (!e.closed)
+		uv_run(&e.loop, UV_RUN_ONCE);
+	e.closed = false;
+	e.r = rpc_new(&e.loop, &(struct rpc_opts){ .urls = gone.url }, &err);
+	rpc_endpoints(e.r, info);
+	assert_false(info[0].is_nobody);	/* not asked yet */
+	send_way(&e, RPC_ANY, 1, 300, &res);
+	wait_for(&e, &res);
+	assert_int_equal(res.err.code, ERR_NOT_FOUND);
+	rpc_endpoints(e.r, info);
+	assert_true(info[0].is_nobody);
 	stop(&e);
 }
 
@@ -492,6 +521,11 @@ static void a_batch_that_is_too_large_is_halved(void **state)
 	unsigned n;
 
 	start(&e, 1);
+	ask(&e, RPC_ANY, RPC_BATCH_MAX, &res);
+	assert_true(res.ok);
+	assert_int_equal(res.n, RPC_BATCH_MAX);
+	assert_int_equal(e.f[0].n_requests, 2);		/* chain id, calls */
+	e.f[0].n_calls = 0;
 	e.f[0].batch_max = 10;
 	ask(&e, RPC_ANY, 99, &res);
 	assert_true(res.ok);
@@ -925,6 +959,38 @@ static void a_password_is_sent_and_never_shown(void **state)
 	stop(&e);
 }
 
+/* An answer that only its caller can see through. */
+static void on_done_blame(void *arg, struct rpc_reply *replies, size_t n, const struct err *err)
+{
+	struct env *e = arg;
+
+	rpc_blame(e->r, "its blocks do not join");
+	e->f[0].n_lies++;	/* so that the test sees that it came */
+}
+
+static void who_is_blamed_is_not_asked_next(void **state)
+{
+	const struct rpc_call call = { "eth_call", "[{},\"latest\"]" };
+	struct rpc_endpoint_info info[RPC_ENDPOINTS_MAX];
+	struct result res;
+	struct env e;
+
+	start(&e, 2);
+	rpc_send(e.r, RPC_ANY, &call, 1, 5000, on_done_blame, &e);
+	while (e.f[0].n_lies < 1)
+		uv_run(&e.loop, UV_RUN_ONCE);
+	rpc_blame(e.r, "nobody's answer");	/* nothing */
+	assert_int_equal(rpc_endpoints(e.r, info), 2);
+	assert_int_equal(info[0].failures + info[1].failures, 1);
+	assert_string_equal(info[info[1].failures].why_not, "its blocks do not join");
+	send_way(&e, RPC_ANY, 1, 5000, &res);
+	wait_for(&e, &res);
+	assert_true(res.ok);
+	assert_int_equal(e.f[0].n_calls, 1);
+	assert_int_equal(e.f[1].n_calls, 1);
+	stop(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -937,6 +1003,7 @@ int main(void)
 		cmocka_unit_test(an_error_names_the_endpoint_but_no_key),
 		cmocka_unit_test(silence_ends_at_the_deadline),
 		cmocka_unit_test(nobody_there_is_no_crash),
+		cmocka_unit_test(that_nobody_listens_is_told_apart),
 		cmocka_unit_test(an_endpoint_of_another_chain_is_not_used),
 		cmocka_unit_test(when_all_are_of_another_chain_it_is_said_at_once),
 		cmocka_unit_test(a_chain_id_that_changes_is_noticed_behind_a_failure),
@@ -964,6 +1031,7 @@ int main(void)
 		cmocka_unit_test(large_answers_are_read_elsewhere),
 		cmocka_unit_test(bad_urls_are_named_without_their_secrets),
 		cmocka_unit_test(a_password_is_sent_and_never_shown),
+		cmocka_unit_test(who_is_blamed_is_not_asked_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

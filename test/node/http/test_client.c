@@ -208,7 +208,7 @@ static void nobody_there_is_an_error_later_not_at_once(void **state)
 	assert_non_null(http_post_json(c, url, "{}", 5000, 100, on_answer, &res, NULL));
 	assert_false(res.done);
 	wait_for_true(&e, &res.done);
-	assert_int_equal(res.err.code, ERR_IO);
+	assert_int_equal(res.err.code, ERR_NOT_FOUND);
 	close(fd);
 	stop(&e, c);
 }
