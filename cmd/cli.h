@@ -104,6 +104,8 @@ struct cli {
 	struct journal *journal;
 	struct devnet *devnet;		/* NULL: another network */
 	json_t *out;			/* the JSON object being made */
+	struct cli_asked *asked;	/* of those cut off before; NULL: nothing was sent */
+	char *heard;			/* the journal's key that tx wait tells of; owned */
 	const struct cli_command *command;
 	bool tty;			/* stdout is a terminal */
 };

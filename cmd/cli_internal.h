@@ -65,6 +65,21 @@ int cli_wait_tx(struct cli *c, uint64_t id, struct cli_wait_result *r, struct er
 int cli_ask_to_send(struct cli *c, struct err *err);
 json_t *cli_json_tx(const struct tx_info *tx);
 
+/* ---- cli_asked.c: what a command that was cut off has asked of the journal; exit codes ---- */
+#define ASKED_MAX 32
+struct cli_asked {
+	char key[ASKED_MAX][JOURNAL_KEY_MAX + 1];
+	size_t n;
+	bool whole;		/* the last one is its plan's last */
+};
+/* c->asked, as it was before this run. */
+int cli_asked_read(struct cli *c, struct err *err);
+bool cli_asked_has(const struct cli_asked *a, const char *key);
+/* Before the journal is asked.  last: of its plan. */
+int cli_asked_add(struct cli *c, const char *key, bool last, struct err *err);
+/* After what is told was written out; well: exit code 0. */
+void cli_asked_end(struct cli *c, bool well);
+
 /* ---- cli_words.c, for its test ---- */
 const char *cli_sentence_name(size_t i);	/* NULL: no more */
 

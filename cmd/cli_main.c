@@ -438,6 +438,7 @@ static int run_command(const struct cli_command *cmd, int argc, char **argv)
 		rc = c->o.help ? 0 : run(c, &f, &err);
 	}
 	rc = c->o.help ? 0 : end(c, rc, &err);
+	cli_asked_end(c, rc == 0);
 	close_all(c);
 	cli_flags_fini(&f);
 	free(c);

@@ -4,7 +4,8 @@
  *
  * An intent's key ends with the number that the journal's next transaction will have: no two
  * intents share one, and two processes that begin at the same time do.  While the same intent
- * is under way it is joined, so that a command typed again after a Ctrl-C sends nothing twice.
+ * is under way it is joined, so that a command typed again after a Ctrl-C sends nothing twice;
+ * done, it is joined too while nobody was told of it (cmd/cli_asked.c).
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -226,44 +227,115 @@ static bool has_base(const char *key, const char *base)
 	return strncmp(key, base, n) == 0 && key[n] == '/' && !strchr(key + n + 1, '/');
 }
 
-/*
- * The key to send under: of the same intent while it is under way, else a new one.  Exit code 3
- * when another one of that kind is under way.
- */
-static int choose_key(char **key, struct cli *c, const struct cli_plan_tx *tx, struct err *err)
-{
-	char addr[43], *base;
-	struct tx_info *list = xcalloc(LOOK_BACK, sizeof(*list));
-	struct err why = { 0 };
-	size_t n = journal_list(c->store, &c->account, list, LOOK_BACK, &why), i;
-	int rc = 0;
+/* What the journal has, the newest first, and the plan that is being sent. */
+struct sending {
+	struct cli *c;
+	const struct cli_plan *plan;
+	struct tx_info *list;
+	size_t n;
+};
 
-	*key = NULL;
-	eth_addr_fmt(addr, &c->account);
-	base = xasprintf("%s/%s", addr, tx->key);
-	for (i = 0; i < n && !*key && rc == 0; i++) {
-		if (tx_state_is_final(list[i].state) || !has_base(list[i].key, base))
+static char *base_of(const struct sending *s, size_t i)
+{
+	char addr[43];
+
+	eth_addr_fmt(addr, &s->c->account);
+	return xasprintf("%s/%s", addr, s->plan->tx[i].key);
+}
+
+/* What this command has asked for in the plan's place before it was cut off, unless that came to
+ * nothing. */
+static const struct tx_info *asked_before(const struct sending *s, size_t i)
+{
+	const struct tx_info *found = NULL;
+	char *base = base_of(s, i);
+	size_t k;
+
+	for (k = 0; k < s->n && !found; k++) {
+		const struct tx_info *tx = &s->list[k];
+
+		if ((tx->state == TX_DONE || !tx_state_is_final(tx->state)) && cli_asked_has(s->c->asked, tx->key) &&
+		    has_base(tx->key, base) && strcmp(tx->what, s->plan->tx[i].what) == 0)
+			found = tx;
+	}
+	free(base);
+	return found;
+}
+
+/*
+ * Done, and nobody was told.  An approval is used up by what comes behind it: when none of that was
+ * begun and it is needed again, it was used by something else.
+ */
+static const struct tx_info *done_before(const struct sending *s, size_t i)
+{
+	const struct tx_info *tx = asked_before(s, i);
+	bool used = strncmp(s->plan->tx[i].key, "approve/", 8) != 0;
+
+	if (!tx || tx->state != TX_DONE)
+		return NULL;
+	while (!used && ++i < s->plan->n)
+		used = asked_before(s, i);
+	return used ? tx : NULL;
+}
+
+/* The same while it is under way, into *key; exit code 3 when another one of its kind is. */
+static int find_open(char **key, const struct sending *s, size_t i, const char *base, struct err *err)
+{
+	size_t k;
+
+	for (k = 0; k < s->n; k++) {
+		const struct tx_info *tx = &s->list[k];
+
+		if (tx_state_is_final(tx->state) || !has_base(tx->key, base))
 			continue;
-		if (strcmp(list[i].what, tx->what) == 0) {
-			*key = xstrdup(list[i].key);
-			cli_say(c, "#%" PRIu64 " is the same and under way (%s): waiting for it", list[i].id,
-				tx_state_name(list[i].state));
-			continue;
+		if (strcmp(tx->what, s->plan->tx[i].what) == 0) {
+			*key = xstrdup(tx->key);
+			cli_say(s->c, "#%" PRIu64 " is the same and under way (%s): waiting for it", tx->id,
+				tx_state_name(tx->state));
+			return 0;
 		}
 		err_set(err, ERR_DENIED, "#%" PRIu64 " is under way (%.60s): wait for it with `lpnode tx wait %" PRIu64
-			"`, or give it up with `lpnode tx cancel %" PRIu64 "`", list[i].id, list[i].what, list[i].id,
-			list[i].id);
-		rc = 3;
+			"`, or give it up with `lpnode tx cancel %" PRIu64 "`", tx->id, tx->what, tx->id, tx->id);
+		return 3;
 	}
-	if (why.code) {
-		*err = why;
-		rc = 1;
+	return 0;
+}
+
+/* The key to send under: of the same intent while it is under way, or done and not told of; else a
+ * new one. */
+static int choose_in(char **key, const struct sending *s, size_t i, struct err *err)
+{
+	const struct tx_info *done = done_before(s, i);
+	char *base;
+	int rc;
+
+	if (done) {
+		cli_say(s->c, "#%" PRIu64 " %s was done before `lpnode %s` was cut off: it is not sent again", done->id,
+			done->what, s->c->command->name);
+		*key = xstrdup(done->key);
+		return 0;
 	}
+	base = base_of(s, i);
+	rc = find_open(key, s, i, base, err);
 	if (rc == 0 && !*key)
-		*key = xasprintf("%s/%" PRIu64, base, n ? list[0].id + 1 : 1);
+		*key = xasprintf("%s/%" PRIu64, base, s->n ? s->list[0].id + 1 : 1);
 	free(base);
-	free(list);
 	return rc;
+}
+
+static int choose_key(char **key, struct cli *c, const struct cli_plan *plan, size_t i, struct err *err)
+{
+	struct sending s = { .c = c, .plan = plan, .list = xcalloc(LOOK_BACK, sizeof(*s.list)) };
+	struct err why = { 0 };
+	int rc;
+
+	*key = NULL;
+	s.n = journal_list(c->store, &c->account, s.list, LOOK_BACK, &why);
+	if (why.code)
+		*err = why;
+	rc = why.code ? 1 : choose_in(key, &s, i, err);
+	free(s.list);
+	return rc == 0 ? cli_asked_add(c, *key, i + 1 == plan->n, err) : rc;
 }
 
 static int fetch_receipt(struct cli *c, const struct tx_info *tx, struct eth_receipt *receipt, struct err *err)
@@ -295,16 +367,17 @@ static void tell_end(struct cli *c, const struct tx_info *tx, json_t *list)
 			tx->block, tx->gas_used, cli_fmt_gwei(a, &tx->gas_price), cli_fmt_amount(b, &cost, UNIT_ETH));
 }
 
-static int send_one(struct cli *c, const struct cli_plan_tx *tx, struct eth_receipt *receipt, json_t *list,
+static int send_one(struct cli *c, const struct cli_plan *plan, size_t i, struct eth_receipt *receipt, json_t *list,
 		    struct err *err)
 {
+	const struct cli_plan_tx *tx = &plan->tx[i];
 	struct intent in = {
 		.what = tx->what, .creates = tx->creates, .to = tx->to, .value = tx->value,
 		.data = tx->data.data, .n_data = tx->data.len, .gas = tx->gas,
 	};
 	struct cli_wait_result *r = xcalloc(1, sizeof(*r));
 	char *key;
-	int rc = choose_key(&key, c, tx, err);
+	int rc = choose_key(&key, c, plan, i, err);
 
 	in.key = key;
 	if (rc == 0) {
@@ -329,8 +402,10 @@ int cli_send(struct cli *c, struct cli_plan *plan, struct eth_receipt *receipts,
 	rc = cli_tell_plan(c, plan, err);
 	if (rc == 0)
 		rc = cli_ask_to_send(c, err);
+	if (rc == 0)
+		rc = cli_asked_read(c, err);
 	for (i = 0; i < plan->n && rc == 0; i++)
-		rc = send_one(c, &plan->tx[i], &receipts[i], list, err);
+		rc = send_one(c, plan, i, &receipts[i], list, err);
 	if (c->o.json && json_array_size(list))
 		json_object_set(c->out, "transactions", list);
 	json_decref(list);

@@ -217,8 +217,10 @@ static int wait_and_show(struct cli *c, uint64_t id, bool cancelled, struct err 
 	struct cli_wait_result *r = xcalloc(1, sizeof(*r));
 	int rc = cli_wait_tx(c, id, r, err);
 
-	if (r->tx.id)
+	if (r->tx.id) {
 		show(c, &r->tx);
+		c->heard = xstrdup(r->tx.key);
+	}
 	/* One without a nonce yet is given up, and nothing sent. */
 	if (cancelled && (r->tx.state == TX_CANCELLED || r->tx.state == TX_REFUSED)) {
 		rc = 0;

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 jobs=${JOBS:-$(nproc)}
 asan=build/san-address-undefined
 tsan=build/san-thread
-tsan_rooms="base media/av node/store node/work"
+tsan_rooms="base media/av node/store node/chain node/work"
 # Confinement cannot be had under sanitizers, and what is bit-exact must be so in the
 # program that people run.
 plain_rooms="media/av node/work"
