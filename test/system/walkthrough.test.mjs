@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { program, run, test } from './lib/harness.mjs';
 
-const FILE = ['docs/_readme_delegator.md', 'README.md'].find((f) => fs.existsSync(f));
+const FILE = 'README.md';
 
 /* [{ line, command, output: [] }] of the fenced blocks that begin with "$ " and come after the heading. */
 function steps(lines) {
