@@ -94,6 +94,11 @@ install_npm() {
 	echo "$sum $want" >$stamp
 }
 
+# One at a time: two of `npm ci` in one folder leave nothing of it.
+mkdir -p build
+exec 9>build/.setup.lock
+flock -w 1800 9 || die "another setup.sh has been at work for half an hour (build/.setup.lock)"
+
 case $level in
 run) install_debs $run_pkgs; install_npm run ;;
 test) install_debs $run_pkgs $test_pkgs; install_npm test ;;

@@ -167,7 +167,7 @@ async function crowd(net, n) {
 	return who;
 }
 
-test('a pool of 500 takes five requests, connecting included', async (t) => {
+test('a pool of 500 takes no more requests than a small one', async (t) => {
 	const net = await Devnet.start(t);
 
 	await net.nextRound();
@@ -180,7 +180,7 @@ test('a pool of 500 takes five requests, connecting included', async (t) => {
 	const ms = Math.round(performance.now() - t0);
 
 	note(`transcoders, pool of 500: ${ms} ms, ${proxy.requests} requests`);
-	assert.ok(proxy.requests <= 5, proxy.text());
+	assert.ok(proxy.requests <= 5, `connecting included: ${proxy.requests}\n${proxy.text()}`);
 	assert.equal(got.transcoders.length, 500);
 	assert.deepEqual(got.transcoders.map((r) => r.address), [...who].reverse(), 'by stake');
 	assert.deepEqual(got.transcoders.map((r) => r.rewardCut), who.map((_, i) => 1000 * i).reverse());
