@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/opt.h"
+#include "cmd/bench_table.h"
 #include "media/av/gpu.h"
 #include "node/bench/run.h"
 #include "node/bench/source.h"
@@ -162,87 +163,49 @@ static int check(struct bench *b, struct err *err)
 
 /* ---- tables ---- */
 
-struct row {
-	const char *name;
-	char value[256];
-};
-
-static void print_rule(size_t a, size_t b)
-{
-	size_t i;
-
-	fputc('*', stderr);
-	for (i = 0; i < a + b + 5; i++)
-		fputc(i == a + 2 ? '*' : '-', stderr);
-	fputs("*\n", stderr);
-}
-
-static void print_table(const struct row *rows, size_t n)
-{
-	size_t i, a = 0, b = 0;
-
-	for (i = 0; i < n; i++) {
-		a = strlen(rows[i].name) > a ? strlen(rows[i].name) : a;
-		b = strlen(rows[i].value) > b ? strlen(rows[i].value) : b;
-	}
-	print_rule(a, b);
-	for (i = 0; i < n; i++)
-		fprintf(stderr, "| %-*s | %-*s |\n", (int)a, rows[i].name, (int)b, rows[i].value);
-	print_rule(a, b);
-}
-
-#define SET(row, ...) snprintf((row).value, sizeof((row).value), __VA_ARGS__)
-
-static void add_word(struct row *r, const char *word)
-{
-	size_t len = strlen(r->value);
-
-	snprintf(r->value + len, sizeof(r->value) - len, "%s%s", len ? "," : "", word);
-}
-
 static void print_header(const struct bench *b)
 {
-	struct row rows[] = {
+	struct bench_row rows[] = {
 		{ "Source File", "" }, { "Source", "" }, { "Transcoding Options", "" },
 		{ "Concurrent Sessions", "" }, { "Live Mode", "" }, { "Devices", "" },
 		{ "Preset", "" }, { "Repeat Times", "" },
 	};
 	size_t i;
 
-	SET(rows[0], "%.200s", b->c.in);
-	SET(rows[1], "%dx%d, %zu segments, %zu KiB", b->source.width, b->source.height, b->source.n,
-	    b->source.bytes >> 10);
+	BENCH_SET(rows[0], "%.200s", b->c.in);
+	BENCH_SET(rows[1], "%dx%d, %zu segments, %zu KiB", b->source.width, b->source.height, b->source.n,
+		  b->source.bytes >> 10);
 	for (i = 0; i < b->profiles.n; i++)
-		add_word(&rows[2], b->profiles.p[i].name);
-	SET(rows[3], b->search ? "auto" : "%u", b->n_sessions);
-	SET(rows[4], "%s", b->c.live ? "true" : "false");
+		bench_row_add(&rows[2], b->profiles.p[i].name);
+	BENCH_SET(rows[3], b->search ? "auto" : "%u", b->n_sessions);
+	BENCH_SET(rows[4], "%s", b->c.live ? "true" : "false");
 	for (i = 0; i < b->n_devices; i++)
-		add_word(&rows[5], b->devices[i]);
+		bench_row_add(&rows[5], b->devices[i]);
 	if (b->n_devices == 0)
-		SET(rows[5], "CPU");
-	SET(rows[6], "%s", b->c.preset);
-	SET(rows[7], "%llu", (unsigned long long)b->c.repeat);
-	print_table(rows, sizeof(rows) / sizeof(rows[0]));
+		BENCH_SET(rows[5], "CPU");
+	BENCH_SET(rows[6], "%s", b->c.preset);
+	BENCH_SET(rows[7], "%llu", (unsigned long long)b->c.repeat);
+	bench_table_print(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 static void print_figures(const struct bench_figures *f)
 {
-	struct row rows[] = {
+	struct bench_row rows[] = {
 		{ "Concurrent Sessions", "" }, { "Total Segs Transcoded", "" },
 		{ "Failed Segs", "" }, { "Real-Time Segs Transcoded", "" },
 		{ "* Real-Time Segs Ratio *", "" }, { "Total Source Duration", "" },
 		{ "Total Transcoding Duration", "" }, { "* Real-Time Duration Ratio *", "" },
 	};
 
-	SET(rows[0], "%u", f->n_sessions);
-	SET(rows[1], "%llu", (unsigned long long)f->n_done);
-	SET(rows[2], "%llu", (unsigned long long)f->n_failed);
-	SET(rows[3], "%llu", (unsigned long long)f->n_realtime);
-	SET(rows[4], "%.4f", bench_segs_ratio(f));
-	SET(rows[5], "%.3fs", f->source_s);
-	SET(rows[6], "%.3fs", f->transcode_s);
-	SET(rows[7], "%.4f", bench_duration_ratio(f));
-	print_table(rows, sizeof(rows) / sizeof(rows[0]));
+	BENCH_SET(rows[0], "%u", f->n_sessions);
+	BENCH_SET(rows[1], "%llu", (unsigned long long)f->n_done);
+	BENCH_SET(rows[2], "%llu", (unsigned long long)f->n_failed);
+	BENCH_SET(rows[3], "%llu", (unsigned long long)f->n_realtime);
+	BENCH_SET(rows[4], "%.4f", bench_segs_ratio(f));
+	BENCH_SET(rows[5], "%.3fs", f->source_s);
+	BENCH_SET(rows[6], "%.3fs", f->transcode_s);
+	BENCH_SET(rows[7], "%.4f", bench_duration_ratio(f));
+	bench_table_print(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 /* ---- while it runs ---- */
