@@ -80,8 +80,12 @@ int cli_asked_add(struct cli *c, const char *key, bool last, struct err *err);
 /* After what is told was written out; well: exit code 0. */
 void cli_asked_end(struct cli *c, bool well);
 
-/* ---- cli_words.c, for its test ---- */
-const char *cli_sentence_name(size_t i);	/* NULL: no more */
+/* ---- cli_sentences.c ---- */
+/* A custom error by its name; of one name there may be two, with other values. */
+struct cli_sentence {
+	const char *name, *text;
+};
+const struct cli_sentence *cli_sentence_at(size_t i);	/* NULL: no more */
 
 /* ---- cli_fmt.c ---- */
 /* Printable, valid UTF-8; what is not becomes '?'.  Newlines stay when lines. */

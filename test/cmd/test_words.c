@@ -113,11 +113,11 @@ static void every_sentence_is_of_an_error(void **state)
 	unsigned unused = 0;
 	size_t i, k;
 
-	for (i = 0; cli_sentence_name(i); i++) {
-		for (k = 0; k < n_bind_errors && strcmp(bind_errors[k].name, cli_sentence_name(i)) != 0; k++)
+	for (i = 0; cli_sentence_at(i); i++) {
+		for (k = 0; k < n_bind_errors && strcmp(bind_errors[k].name, cli_sentence_at(i)->name) != 0; k++)
 			;
 		if (k == n_bind_errors) {
-			print_error("%s is no error of the contracts\n", cli_sentence_name(i));
+			print_error("%s is no error of the contracts\n", cli_sentence_at(i)->name);
 			unused++;
 		}
 	}
