@@ -4,10 +4,7 @@
  * goes on where it was when the command is given again.  The next transaction is sent when the
  * one before is mined; only the last is waited for until it is deep enough: what a
  * reorganisation takes away the journal sends again with its nonce, on which addresses depend.
- *
- * Table "deploys": account and number of a deployment, its digest, and whether it is over.
  */
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,10 +17,11 @@
 #include "base/mem.h"
 #include "cmd/cli_internal.h"
 #include "cmd/commands.h"
+#include "cmd/deploy_check.h"
+#include "cmd/deploy_record.h"
 #include "eth/tx.h"
 #include "node/chain/deploy.h"
 #include "node/chain/rpc.h"
-#include "node/store/store.h"
 
 #define FUNDS_MAX 100
 
@@ -60,106 +58,15 @@ struct run {
 	uint64_t first_block;
 };
 
-/* ---- which deployment this is ---- */
-
-#define KEY_LEN 28
-struct record {
-	uint8_t key[KEY_LEN];	/* address, number in big-endian */
-	struct hash32 digest;
-	bool anew, finished, was_there;
-	uint64_t number;	/* the highest there is, then the one chosen */
-};
-
-static void fill_key(struct record *r)
-{
-	int i;
-
-	for (i = 0; i < 8; i++)
-		r->key[20 + i] = (uint8_t)(r->number >> (56 - 8 * i));
-}
-
-static int put_record(struct store_txn *t, struct record *r, struct err *err)
-{
-	uint8_t row[34] = { 1 };
-
-	fill_key(r);
-	memcpy(row + 1, r->digest.b, 32);
-	row[33] = r->finished;
-	return store_put(t, "deploys", r->key, KEY_LEN, row, sizeof(row), err);
-}
-
-/* last: what the highest number's row says. */
-static int on_row(void *arg, struct store_bytes key, struct store_bytes value, struct err *err)
-{
-	struct record *last = arg;
-	const uint8_t *k = key.p, *v = value.p;
-	int i;
-
-	if (key.n != KEY_LEN || memcmp(k, last->key, 20) != 0)
-		return 1;
-	if (value.n != 34 || v[0] != 1)
-		return err_set(err, ERR_INVALID, "the store has a deployment of another program");
-	for (last->number = 0, i = 0; i < 8; i++)
-		last->number = last->number << 8 | k[20 + i];
-	memcpy(last->digest.b, v + 1, 32);
-	last->finished = v[33];
-	last->was_there = true;
-	return 0;
-}
-
-static int choose_in(struct store_txn *t, void *arg, struct err *err)
-{
-	struct record *r = arg, last = { 0 };
-
-	memcpy(last.key, r->key, sizeof(last.key));
-	if (store_each(t, "deploys", last.key, KEY_LEN, on_row, &last, err) < 0)
-		return -1;
-	r->number = last.number;
-	r->was_there = last.was_there && !last.finished && !r->anew;
-	if (!r->was_there) {
-		r->number++;
-		return put_record(t, r, err);
-	}
-	if (memcmp(&last.digest, &r->digest, sizeof(r->digest)) != 0)
-		return err_set(err, ERR_DENIED, "deployment %" PRIu64 " of this account was not finished, and it was another: "
-			       "give the same flags to go on with it, or -anew to begin again", last.number);
-	return 0;
-}
-
-static int finish_in(struct store_txn *t, void *arg, struct err *err)
-{
-	return put_record(t, arg, err);
-}
-
-static void first_record(struct record *r, const struct run *run)
-{
-	memset(r, 0, sizeof(*r));
-	memcpy(r->key, run->c->account.b, 20);
-	r->digest = deploy_digest(run->d);
-}
-
 static int choose_number(struct run *run, bool anew, struct err *err)
 {
-	struct record r;
+	struct hash32 digest = deploy_digest(run->d);
+	bool was_there;
+	int rc = deploy_record_choose(&run->number, &was_there, run->c, &digest, anew, err);
 
-	first_record(&r, run);
-	r.anew = anew;
-	if (store_write(run->c->store, choose_in, &r, err) < 0)
-		return err->code == ERR_DENIED ? 3 : 1;
-	run->number = r.number;
-	if (r.was_there)
-		cli_say(run->c, "going on with deployment %" PRIu64, r.number);
-	return 0;
-}
-
-static int mark_finished(struct run *run, struct err *err)
-{
-	struct record r;
-
-	first_record(&r, run);
-	r.number = run->number;
-	r.finished = true;
-	return store_write(run->c->store, finish_in, &r, err) < 0 ? 1 : 0;
+	if (rc == 0 && was_there)
+		cli_say(run->c, "going on with deployment %" PRIu64, run->number);
+	return rc;
 }
 
 /* ---- before it begins ---- */
@@ -346,84 +253,6 @@ static int with_timer(struct run *run, struct err *err)
 
 /* ---- afterwards ---- */
 
-static int wrong(const char *what, struct err *err)
-{
-	err_set(err, ERR_DENIED, "all is mined, but it is not so that %.120s: do not use this deployment", what);
-	return 4;
-}
-
-static int compare(const struct deploy_checks *checks, const struct cli_reads *reads, struct err *err)
-{
-	size_t i;
-
-	for (i = 0; i < checks->n; i++) {
-		const struct buf *want = &checks->c[i].want;
-
-		if (!reads->r[i].result || reads->r[i].n != want->len ||
-		    memcmp(reads->r[i].result, want->data, want->len) != 0)
-			return wrong(checks->c[i].what, err);
-	}
-	return 0;
-}
-
-static int check_state(struct run *run, struct err *err)
-{
-	struct cli_reads reads = { 0 };
-	struct deploy_checks checks;
-	size_t i;
-	int rc;
-
-	if (deploy_checks(&checks, run->d, err) < 0)
-		return 1;
-	assert(checks.n <= CLI_READS_MAX);	/* a few for each parameter of the plan */
-	for (i = 0; i < checks.n; i++) {
-		struct buf *data = cli_read_at(&reads, &checks.c[i].to);
-
-		buf_add(data, checks.c[i].data.data, checks.c[i].data.len);
-	}
-	rc = cli_read_all(run->c, &reads, true, err);
-	if (rc == 0)
-		rc = compare(&checks, &reads, err);
-	if (rc == 0)
-		cli_say(run->c, "%zu parameters, owners and entries are as asked.", checks.n);
-	cli_reads_fini(&reads);
-	deploy_checks_fini(&checks);
-	return rc;
-}
-
-static int check_one_code(struct run *run, const char *name, const struct eth_addr *at, struct err *err)
-{
-	char addr[43], what[100], *params;
-	struct rpc_call call = { "eth_getCode", NULL };
-	struct rpc_reply r;
-	const char *code;
-	int rc;
-
-	eth_addr_fmt(addr, at);
-	params = xasprintf("[\"%s\",\"latest\"]", addr);
-	call.params = params;
-	rc = cli_rpc(run->c, &call, 1, &r, err);
-	code = json_string_value(r.result);
-	snprintf(what, sizeof(what), "%s is at %s", name, addr);
-	if (rc == 0 && (!code || strlen(code) < 4))
-		rc = wrong(what, err);
-	rpc_reply_fini(&r);
-	free(params);
-	return rc;
-}
-
-static int check_codes(struct run *run, struct err *err)
-{
-	struct eth_addr at;
-	const char *name;
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; rc == 0 && (name = deploy_contract(run->d, i, &at)); i++)
-		rc = check_one_code(run, name, &at, err);
-	return rc;
-}
-
 /* {chainId, controller, contracts{}, deployer, block} */
 static void fill_out(struct run *run, json_t *out)
 {
@@ -478,13 +307,12 @@ static int write_file(const char *path, const json_t *out, struct err *err)
 
 static int finish(struct run *run, const struct flags *f, struct err *err)
 {
-	int rc = check_codes(run, err);
+	struct hash32 digest = deploy_digest(run->d);
+	int rc = deploy_check(run->c, run->d, err);
 	json_t *out;
 
 	if (rc == 0)
-		rc = check_state(run, err);
-	if (rc == 0)
-		rc = mark_finished(run, err);
+		rc = deploy_record_finish(run->c, run->number, &digest, err);
 	if (rc != 0)
 		return rc;
 	out = json_object();
