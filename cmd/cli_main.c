@@ -35,9 +35,15 @@ static const struct cli_commands *const tables[] = {
 	&service_uri_commands,
 	&propose_commands,
 	&governance_commands,
+	&deposit_commands,
+	&job_create_commands,
 	&job_commands,
+	&job_show_commands,
+	&claim_create_commands,
 	&claim_commands,
+	&distribute_commands,
 	&verify_commands,
+	&slash_reward_commands,
 	&slash_commands,
 };
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))

@@ -6,7 +6,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "cmd/earned.h"
-#include "cmd/stake_plan.h"
+#include "cmd/tell.h"
 
 #define ROUNDING_WEI 1000
 
@@ -102,15 +102,15 @@ void earned_tell(struct cli *c, const struct stake *s)
 	char a[100];
 
 	if (read_sums(c, &sums, &s->who) != 0 || !u256_add(&had, &s->bonded, &sums.out)) {
-		stake_json(c, "lost", json_null());
+		json_field(c, "lost", json_null());
 		cli_field(c, "earned", json_null(), "earned", "not known: the endpoint gives no logs of so long ago");
 		return;
 	}
 	/* The contracts round against who calls them, by a base unit or so: that is no loss. */
 	if (!u256_sub(&earned, &had, &sums.in) && u256_sub(&lost, &sums.in, &had) && u256_cmp(&lost, &rounding) <= 0)
 		lost = u256_zero;
-	stake_json(c, "earned", cli_json_amount(&earned));
-	stake_json(c, "lost", cli_json_amount(&lost));
+	json_field(c, "earned", cli_json_amount(&earned));
+	json_field(c, "lost", cli_json_amount(&lost));
 	if (!u256_is_zero(&sums.in))
 		cli_field(c, NULL, NULL, u256_is_zero(&lost) ? "earned" : "lost", "%s since it was first bonded",
 			  cli_fmt_amount(a, u256_is_zero(&lost) ? &earned : &lost, UNIT_LPT));

@@ -3,26 +3,9 @@
 #include "base/err.h"
 #include "bind/livepeer_token.h"
 #include "cmd/stake_plan.h"
+#include "cmd/tell.h"
 
 typedef unsigned long long ull;
-
-int stake_amount_arg(struct u256 *v, const char *text, const char *what, enum cli_unit unit, struct err *err)
-{
-	if (cli_amount(v, text, unit, err) < 0) {
-		err_wrap(err, "%s", what);
-		return 2;
-	}
-	return 0;
-}
-
-int stake_addr_arg(const struct cli *c, struct eth_addr *a, const char *text, const char *what, struct err *err)
-{
-	if (cli_addr(c, a, text, err) < 0) {
-		err_wrap(err, "%s", what);
-		return 2;
-	}
-	return 0;
-}
 
 /* ---- before ---- */
 
@@ -86,20 +69,6 @@ void stake_say_bonded(struct cli_plan *plan, const struct stake *s, const struct
 
 /* ---- after ---- */
 
-void stake_plan_fini(struct cli_plan *plan, struct eth_receipt *receipts)
-{
-	size_t i;
-
-	for (i = 0; i < plan->n; i++)
-		eth_receipt_fini(&receipts[i]);
-	cli_plan_fini(plan);
-}
-
-void stake_json(struct cli *c, const char *name, json_t *value)
-{
-	cli_field(c, name, value, NULL, " ");
-}
-
 int stake_tell(struct cli *c, struct err *err)
 {
 	struct stake s;
@@ -134,8 +103,8 @@ int stake_tell_lock(struct cli *c, const struct u256 *id, struct err *err)
 	if (rc == 0) {
 		cli_field(c, "lock", json_integer((json_int_t)l->id), "lock", "%llu: %s", (ull)l->id,
 			  cli_fmt_exact(text, &l->amount, UNIT_LPT));
-		stake_json(c, "lockedAmount", cli_json_amount(&l->amount));
-		stake_json(c, "withdrawRound", json_integer((json_int_t)l->withdraw_round));
+		json_field(c, "lockedAmount", cli_json_amount(&l->amount));
+		json_field(c, "withdrawRound", json_integer((json_int_t)l->withdraw_round));
 		cli_field(c, "slashableUntil", json_integer((json_int_t)l->slashable_until), "slashable", "until block %llu",
 			  (ull)l->slashable_until);
 		cli_field(c, NULL, NULL, eth_addr_is_zero(&l->destination) ? "withdrawable" : "move can end", "%s",

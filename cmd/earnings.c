@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "cmd/args.h"
 #include "cmd/commands.h"
+#include "cmd/sent.h"
 #include "cmd/stake_plan.h"
 
 typedef unsigned long long ull;
@@ -79,12 +81,12 @@ static int withdraw_fees(struct cli *c, char **args, size_t n_args, void *opts, 
 	struct eth_addr to = c->account;
 	bool all = n_args == 0 || strcmp(args[0], "all") == 0;
 	struct u256 amount = u256_zero;
-	int rc = all ? 0 : stake_amount_arg(&amount, args[0], "AMOUNT", UNIT_ETH, err);
+	int rc = all ? 0 : amount_arg(&amount, args[0], "AMOUNT", UNIT_ETH, err);
 
 	if (rc == 0 && !all && u256_is_zero(&amount))
 		rc = cli_wrong(err, "AMOUNT: nothing to withdraw; without AMOUNT all fees are");
 	if (rc == 0 && o->recipient)
-		rc = stake_addr_arg(c, &to, o->recipient, "--recipient", err);
+		rc = addr_arg(c, &to, o->recipient, "--recipient", err);
 	if (rc == 0 && eth_addr_is_zero(&to))
 		rc = cli_wrong(err, "--recipient cannot be the zero address");
 	if (rc == 0)
@@ -98,7 +100,7 @@ static int withdraw_fees(struct cli *c, char **args, size_t n_args, void *opts, 
 		rc = cli_send(c, &plan, receipts, err);
 		if (rc == 0)
 			rc = fee_tell(c, &receipts[0], err);
-		stake_plan_fini(&plan, receipts);
+		sent_fini(&plan, receipts);
 	}
 	stake_fini(&s);
 	return rc;
@@ -149,7 +151,7 @@ static int claim_earnings(struct cli *c, char **args, size_t n_args, void *opts,
 		rc = cli_send(c, &plan, receipts, err);
 		if (rc == 0)
 			rc = claim_tell(c, &receipts[0], err);
-		stake_plan_fini(&plan, receipts);
+		sent_fini(&plan, receipts);
 	}
 	stake_fini(&s);
 	return rc;

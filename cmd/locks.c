@@ -3,8 +3,11 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "cmd/args.h"
 #include "cmd/commands.h"
+#include "cmd/sent.h"
 #include "cmd/stake_plan.h"
+#include "cmd/tell.h"
 
 typedef unsigned long long ull;
 
@@ -42,7 +45,7 @@ static int rebond_target(struct cli *c, struct stake *s, const struct stake_lock
 {
 	struct eth_addr wanted = { { 0 } };
 	char addr[43];
-	int rc = o->to ? stake_addr_arg(c, &wanted, o->to, "--to", err) : 0;
+	int rc = o->to ? addr_arg(c, &wanted, o->to, "--to", err) : 0;
 
 	if (rc == 0)
 		rc = stake_read(c, s, &c->account, NULL, err);
@@ -116,7 +119,7 @@ static int rebond(struct cli *c, char **args, size_t n_args, void *opts, struct 
 		rc = cli_send(c, &plan, receipts, err);
 		if (rc == 0)
 			rc = rebond_tell(c, &receipts[0], err);
-		stake_plan_fini(&plan, receipts);
+		sent_fini(&plan, receipts);
 	}
 	stake_fini(&s);
 	return rc;
@@ -220,7 +223,7 @@ static int withdraw_tell(struct cli *c, const struct eth_receipt *receipts, size
 	char a[100];
 	size_t i;
 
-	stake_json(c, "locks", ids);
+	json_field(c, "locks", ids);
 	for (i = 0; i < n; i++) {
 		log = receipt_event(&receipts[i], c, CONTRACT_BONDING_MANAGER, bonding_manager_withdraw_stake_topic(), 0);
 		if (!log || bonding_manager_withdraw_stake_event_read(&e, log, err) < 0 ||
@@ -249,7 +252,7 @@ static int withdraw_stake(struct cli *c, char **args, size_t n_args, void *opts,
 		rc = cli_send(c, &plan, receipts, err);
 		if (rc == 0)
 			rc = withdraw_tell(c, receipts, n, err);
-		stake_plan_fini(&plan, receipts);
+		sent_fini(&plan, receipts);
 	}
 	stake_fini(&s);
 	return rc;
@@ -324,7 +327,7 @@ static int complete_move(struct cli *c, char **args, size_t n_args, void *opts, 
 	struct stake s = { 0 };
 	struct eth_addr who = c->account;
 	size_t n;
-	int rc = o->of ? stake_addr_arg(c, &who, o->of, "--of", err) : 0;
+	int rc = o->of ? addr_arg(c, &who, o->of, "--of", err) : 0;
 
 	if (rc == 0)
 		rc = stake_read(c, &s, &who, NULL, err);
@@ -337,7 +340,7 @@ static int complete_move(struct cli *c, char **args, size_t n_args, void *opts, 
 		rc = cli_send(c, &plan, receipts, err);
 		if (rc == 0)
 			rc = move_tell(c, receipts, n, err);
-		stake_plan_fini(&plan, receipts);
+		sent_fini(&plan, receipts);
 	}
 	stake_fini(&s);
 	return rc;

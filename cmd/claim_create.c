@@ -1,6 +1,4 @@
-/*
- * What transcoders claim and are paid: claim create, claims, distribute-fees.
- */
+/* lpnode claim create: what a transcoder did on a job. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +10,17 @@
 #include "base/mem.h"
 #include "bind/bonding_manager.h"
 #include "bind/rounds_manager.h"
+#include "cmd/chain_job.h"
 #include "cmd/commands.h"
-#include "cmd/jobs_read.h"
 #include "cmd/receipts_file.h"
+#include "cmd/sent.h"
+#include "cmd/tell.h"
 #include "protocol/merkle.h"
+#include "protocol/ranges.h"
 
-#define GROUP "Work"
 #define FALLBACK_SIZE 74	/* rank, fromSequence, signature */
 #define RANK_MAX 3
-#define REFS_MAX 40		/* claims paid by one transaction */
-#define HISTORY 8191
 #define FALLBACK_TYPE "Fallback(uint256 jobId,uint8 rank,address transcoder,uint64 fromSequence)"
-
-/* ---- claim create ---- */
 
 struct create_opts {
 	char *receipts, *fallback;
@@ -258,7 +254,7 @@ static bool needs_seal(const struct claiming *m)
 {
 	uint64_t end = m->round.block + 2 + m->verification_period + m->slashing_period;
 
-	return m->election.seed.state == HASH_RECENT && end > m->election.seed.number + HISTORY;
+	return m->election.seed.state == HASH_RECENT && end > m->election.seed.number + BLOCK_HASH_HISTORY;
 }
 
 static void say_claim(struct cli_plan *p, const struct claiming *m)
@@ -337,13 +333,12 @@ static int send_claim(struct claiming *m, struct cli *c, struct err *err)
 	struct jobs_manager_new_claim_event e;
 	struct cli_plan plan = { 0 };
 	const struct eth_log *log;
-	size_t i;
 	int rc;
 
 	plan_claim(&plan, m, c, &root);
 	rc = cli_send(c, &plan, receipts, err);
 	if (rc != 0) {
-		cli_plan_fini(&plan);
+		sent_fini(&plan, receipts);
 		return rc;
 	}
 	log = receipt_event(&receipts[plan.n - 1], c, CONTRACT_JOBS_MANAGER, jobs_manager_new_claim_topic(), 0);
@@ -354,9 +349,7 @@ static int send_claim(struct claiming *m, struct cli *c, struct err *err)
 		tell_claimed(c, &e, m, receipts[plan.n - 1].block);
 		jobs_manager_new_claim_event_fini(&e);
 	}
-	for (i = 0; i < plan.n; i++)
-		eth_receipt_fini(&receipts[i]);
-	cli_plan_fini(&plan);
+	sent_fini(&plan, receipts);
 	return rc;
 }
 
@@ -405,364 +398,10 @@ static int run_create(struct cli *c, char **args, size_t n_args, void *opts, str
 	return rc;
 }
 
-/* ---- claims ---- */
-
-static void add_claim(struct cli_table *t, const struct chain_claim *k, const struct round_now *r)
-{
-	char who[43], words[200], ranges[24], a[100];
-	bool known = k->challenge.state == HASH_RECENT || k->challenge.state == HASH_SEALED;
-
-	eth_addr_fmt(who, &k->transcoder);
-	claim_words(words, k, r);
-	ranges_fmt(ranges, sizeof(ranges), &k->ranges);
-	cli_cell(t, json_integer((json_int_t)k->id), "%" PRIu64, k->id);
-	cli_cell(t, cli_json_addr(&k->transcoder), "%.6s..%s", who, who + 38);
-	cli_cell(t, json_integer((json_int_t)k->k.claim_block), "%" PRIu64, k->k.claim_block);
-	cli_cell(t, json_integer(k->ranges.segments), "%s", ranges);
-	cli_cell(t, cli_json_amount(&k->made.fees), "%s", fmt_eth(a, &k->made.fees));
-	cli_cell(t, known ? json_sequences(k->challenged, k->n_challenged) : json_null(), "%s", "");
-	cli_cell(t, json_integer((json_int_t)k->k.verified), known ? "%" PRIu64 " of %zu" : "?", k->k.verified,
-		 k->n_challenged);
-	cli_cell(t, json_boolean(claim_awaits_verdicts(k)), "%s", "");
-	cli_cell(t, json_string(claim_phase_name(k->phase)), "%s", words);
-	cli_cell(t, json_integer((json_int_t)k->verify_until), "%s", "");
-	cli_cell(t, json_integer((json_int_t)k->slash_until), "%s", "");
-	cli_cell(t, json_integer((json_int_t)k->payable_from), "%s", "");
-	cli_cell(t, json_sequences(k->unverified, k->n_unverified), "%s", "");
-	cli_cell(t, cli_json_amount(&k->paid), "%s", "");
-	cli_cell(t, cli_json_amount(&k->k.fees), "%s", "");
-	cli_cell(t, k->phase == CLAIM_VOID ? json_string(claim_void_words(k->void_reason)) : json_null(), "%s", "");
-	cli_cell(t, cli_json_hash(&k->made.root), "%s", "");
-}
-
-static void tell_claims(struct cli *c, const struct chain_claims *l, const struct round_now *r)
-{
-	static const struct cli_column cols[] = {
-		{ "claimId", "claim", true }, { "transcoder", "transcoder", false }, { "claimBlock", "made in", true },
-		{ "segments", "segments", false }, { "fees", "fees", true }, { "challenged", NULL, true },
-		{ "verified", "verified", false }, { "verdictsAwaited", NULL, false }, { "phase", "state", false },
-		{ "verifyUntil", NULL, false }, { "slashUntil", NULL, false }, { "payableFrom", NULL, false },
-		{ "unverified", NULL, false }, { "paid", NULL, false }, { "reserved", NULL, false }, { "void", NULL, false },
-		{ "root", NULL, false },
-	};
-	struct cli_table *t = cli_table_new(cols, sizeof(cols) / sizeof(cols[0]));
-	size_t i;
-
-	for (i = 0; i < l->n; i++)
-		add_claim(t, &l->k[i], r);
-	cli_table_end(c, t, "claims");
-}
-
-static int run_claims(struct cli *c, char **args, size_t n_args, void *opts, struct err *err)
-{
-	struct chain_claims l;
-	struct eth_addr who;
-	struct chain_job job;
-	struct round_now r;
-	uint64_t id;
-	int rc = job_id_parse(&id, args[0], err);
-
-	if (rc == 0 && n_args > 1 && cli_addr(c, &who, args[1], err) < 0)
-		rc = 2;
-	if (rc == 0)
-		rc = round_read(c, &r, err);
-	if (rc == 0)
-		rc = job_read(&job, c, id, err);
-	if (rc != 0)
-		return rc;
-	rc = claims_read(&l, c, &job, n_args > 1 ? &who : NULL, err);
-	if (rc == 0) {
-		json_field(c, "jobId", json_integer((json_int_t)id));
-		json_field(c, "block", json_integer((json_int_t)c->head.number));
-		tell_claims(c, &l, &r);
-		claims_fini(&l);
-	}
-	job_fini(&job);
-	return rc;
-}
-
-/* ---- claim void ---- */
-
-static int send_void(struct cli *c, const struct chain_job *job, const struct chain_claim *k, struct err *err)
-{
-	struct jobs_manager_claim_ref ref = claim_ref(job, k);
-	struct eth_receipt receipts[CLI_PLAN_MAX];
-	struct jobs_manager_claim_voided_event e;
-	struct cli_plan plan = { 0 };
-	const struct eth_log *log;
-	char key[JOURNAL_KEY_MAX], who[43], a[100];
-	int rc;
-
-	eth_addr_fmt(who, &k->transcoder);
-	snprintf(key, sizeof(key), "void/%" PRIu64 "/%s/%" PRIu64, job->id, who, k->id);
-	jobs_manager_void_unsealed_call(&cli_plan_add(&plan, c, CONTRACT_JOBS_MANAGER, key, "void claim %" PRIu64 " on job %"
-						      PRIu64, k->id, job->id)->data, &ref);
-	cli_plan_say(&plan, "nobody sealed block %" PRIu64 ", which was to challenge claim %" PRIu64 " of %s: it cannot be verified "
-		     "nor paid any more", k->challenge.number, k->id, who);
-	cli_plan_say(&plan, "its %s go back into the escrow of job %" PRIu64 "; nobody is slashed", fmt_eth(a, &k->k.fees),
-		     job->id);
-	rc = cli_send(c, &plan, receipts, err);
-	if (rc == 0) {
-		log = receipt_event(&receipts[0], c, CONTRACT_JOBS_MANAGER, jobs_manager_claim_voided_topic(), 0);
-		if (log && jobs_manager_claim_voided_event_read(&e, log, err) == 0)
-			cli_field(c, "refunded", cli_json_amount(&e.refunded), "refunded", "%s", fmt_eth(a, &e.refunded));
-		eth_receipt_fini(&receipts[0]);
-	}
-	cli_plan_fini(&plan);
-	return rc;
-}
-
-static int run_void(struct cli *c, char **args, size_t n_args, void *opts, struct err *err)
-{
-	const struct chain_claim *k;
-	struct chain_claims l;
-	struct eth_addr who;
-	struct chain_job job;
-	struct round_now r;
-	uint64_t id, claim;
-	char words[200];
-	int rc = job_id_parse(&id, args[0], err);
-
-	if (rc == 0 && cli_addr(c, &who, args[1], err) < 0) {
-		err_wrap(err, "TRANSCODER");
-		rc = 2;
-	}
-	if (rc == 0)
-		rc = job_id_parse(&claim, args[2], err);
-	if (rc == 0)
-		rc = round_read(c, &r, err);
-	if (rc == 0)
-		rc = job_read(&job, c, id, err);
-	if (rc != 0)
-		return rc;
-	rc = claims_read(&l, c, &job, &who, err);
-	if (rc == 0) {
-		rc = claims_find(&k, &l, claim, &job, err);
-		if (rc == 0) {
-			claim_words(words, k, &r);
-			rc = k->phase == CLAIM_LOST ? send_void(c, &job, k, err) :
-			     cli_no(err, "claim %" PRIu64 " is not void of itself: %.140s", k->id, words);
-		}
-		claims_fini(&l);
-	}
-	job_fini(&job);
-	return rc;
-}
-
-/* ---- distribute-fees ---- */
-
-struct pay_opts {
-	char *transcoder;
-};
-static const struct opt pay_flags[] = {
-	{ "transcoder", OPT_STRING, offsetof(struct pay_opts, transcoder), NULL, 0, 0, "Claim", "ADDRESS",
-	  "whose claims; without it your own" },
-};
-
-static int why_not_payable(const struct chain_claim *k, const struct round_now *r, struct err *err)
-{
-	char words[200];
-
-	claim_words(words, k, r);
-	return cli_no(err, "claim %" PRIu64 " cannot be paid now: %.140s", k->id, words);
-}
-
-/* Which are paid: one, or all that are payable; payable[] is as long as the list. */
-static int choose_payable(bool *payable, const struct chain_claims *l, const char *which, const struct chain_job *job,
-			  const struct round_now *r, struct err *err)
-{
-	const struct chain_claim *one, *next = NULL;
-	bool any = false;
-	uint64_t id;
-	size_t i;
-	int rc;
-
-	if (strcmp(which, "all") != 0) {
-		rc = job_id_parse(&id, which, err);
-		if (rc == 0)
-			rc = claims_find(&one, l, id, job, err);
-		if (rc != 0)
-			return rc;
-		payable[one - l->k] = true;
-		return one->phase == CLAIM_PAYABLE ? 0 : why_not_payable(one, r, err);
-	}
-	for (i = 0; i < l->n; i++) {
-		payable[i] = l->k[i].phase == CLAIM_PAYABLE;
-		any |= payable[i];
-		if (l->k[i].phase < CLAIM_PAYABLE && (!next || l->k[i].payable_from < next->payable_from))
-			next = &l->k[i];
-	}
-	if (any)
-		return 0;
-	return next ? why_not_payable(next, r, err) :
-		      cli_no(err, "there is nothing to pay on job %" PRIu64 ": %zu claims, none of them pending", job->id, l->n);
-}
-
-static int read_share(uint64_t *share, struct cli *c, const struct chain_job *job, const struct eth_addr *who,
-		      struct err *err)
-{
-	struct u256 round = u256_of(job->j.creation_round);
-	struct bonding_manager_entry_at e;
-	struct cli_reads reads = { 0 };
-	int rc;
-
-	bonding_manager_entry_at_call(cli_read(&reads, c, CONTRACT_BONDING_MANAGER), who, &round);
-	rc = cli_read_all(c, &reads, false, err);
-	if (rc == 0 && CLI_DECODE(bonding_manager_entry_at, &e, reads, 0, err) < 0)
-		rc = 1;
-	if (rc == 0)
-		*share = e.value.fee_share;
-	cli_reads_fini(&reads);
-	return rc;
-}
-
-static void plan_payment(struct cli_plan *p, struct cli *c, const struct chain_job *job, const struct chain_claims *l,
-			 const bool *payable)
-{
-	struct jobs_manager_claim_ref refs[REFS_MAX];
-	struct cli_plan_tx *tx;
-	size_t i = 0, n;
-	char key[64];
-
-	while (i < l->n && p->n < CLI_PLAN_MAX) {
-		for (n = 0; i < l->n && n < REFS_MAX; i++) {
-			if (payable[i])
-				refs[n++] = claim_ref(job, &l->k[i]);
-		}
-		if (n == 0)
-			return;
-		snprintf(key, sizeof(key), "pay/%" PRIu64 "/%" PRIu64 "+%zu", job->id, refs[0].claim_id, n);
-		tx = cli_plan_add(p, c, CONTRACT_JOBS_MANAGER, key, "distribute the fees of %zu claim%s on job %" PRIu64, n,
-				  n == 1 ? "" : "s", job->id);
-		jobs_manager_batch_distribute_fees_call(&tx->data, refs, n);
-	}
-}
-
-static void say_payment(struct cli_plan *p, const struct chain_claims *l, const bool *payable, uint64_t share,
-			const struct eth_addr *who)
-{
-	struct u256 sum = { { 0 } }, shared = { { 0 } }, perc = u256_of(share), one = u256_of(1000000);
-	char a[100], b[100], cut[32], addr[43];
-	size_t i, n = 0;
-
-	for (i = 0; i < l->n; i++) {
-		if (payable[i] && u256_add(&sum, &sum, &l->k[i].k.fees))
-			n++;
-	}
-	u256_mul_div(&shared, &sum, &perc, &one);
-	eth_addr_fmt(addr, who);
-	cli_plan_say(p, "%s of %zu claim%s go to %s, %s of them (%s, its fee share in the job's round) to all who are bonded to "
-		     "it", cli_fmt_exact(a, &sum, UNIT_ETH), n, n == 1 ? "" : "s", addr, fmt_eth(b, &shared),
-		     cli_fmt_perc(cut, share));
-	cli_plan_say(p, "fees are withdrawn by `lpnode withdraw-fees`");
-}
-
-static int tell_paid(struct cli *c, const struct eth_receipt *receipts, size_t n, struct err *err)
-{
-	static const struct cli_column cols[] = {
-		{ "claimId", "claim", true }, { "fees", "fees", true }, { "delegatorsFees", "of it to the bonded", true },
-	};
-	struct cli_table *t = cli_table_new(cols, sizeof(cols) / sizeof(cols[0]));
-	struct jobs_manager_distribute_fees_event e;
-	struct bonding_manager_fees_received_event got;
-	const struct eth_log *log, *part;
-	struct u256 sum = { { 0 } };
-	char a[100], b[100];
-	size_t i, k, paid;
-	int rc = 0;
-
-	for (i = 0; i < n; i++) {
-		for (k = 0, paid = 0; rc == 0; k++) {
-			log = receipt_event(&receipts[i], c, CONTRACT_JOBS_MANAGER, jobs_manager_distribute_fees_topic(), k);
-			if (!log)
-				break;
-			memset(&got, 0, sizeof(got));
-			if (jobs_manager_distribute_fees_event_read(&e, log, err) < 0)
-				rc = 1;
-			/* A claim without fees tells the BondingManager nothing. */
-			part = u256_is_zero(&e.fees) ? NULL : receipt_event(&receipts[i], c, CONTRACT_BONDING_MANAGER,
-									   bonding_manager_fees_received_topic(), paid++);
-			if (part && bonding_manager_fees_received_event_read(&got, part, err) < 0)
-				rc = 1;
-			u256_add(&sum, &sum, &e.fees);
-			cli_cell(t, json_integer((json_int_t)e.claim_id.w[0]), "%" PRIu64, e.claim_id.w[0]);
-			cli_cell(t, cli_json_amount(&e.fees), "%s", fmt_eth(a, &e.fees));
-			cli_cell(t, cli_json_amount(&got.delegators_fees), "%s",
-				 fmt_eth(b, &got.delegators_fees));
-		}
-	}
-	cli_table_end(c, t, "paid");
-	json_field(c, "fees", cli_json_amount(&sum));
-	return rc;
-}
-
-static int pay(struct cli *c, const struct chain_job *job, const struct eth_addr *who, const char *which,
-	       const struct round_now *r, struct err *err)
-{
-	struct eth_receipt receipts[CLI_PLAN_MAX];
-	struct cli_plan plan = { 0 };
-	struct chain_claims l;
-	bool *payable;
-	uint64_t share;
-	size_t i;
-	int rc = claims_read(&l, c, job, who, err);
-
-	if (rc != 0)
-		return rc;
-	payable = xcalloc(l.n + 1, sizeof(*payable));
-	rc = choose_payable(payable, &l, which, job, r, err);
-	if (rc == 0)
-		rc = read_share(&share, c, job, who, err);
-	if (rc == 0) {
-		plan_payment(&plan, c, job, &l, payable);
-		say_payment(&plan, &l, payable, share, who);
-		rc = cli_send(c, &plan, receipts, err);
-		if (rc == 0) {
-			rc = tell_paid(c, receipts, plan.n, err);
-			for (i = 0; i < plan.n; i++)
-				eth_receipt_fini(&receipts[i]);
-		}
-		cli_plan_fini(&plan);
-	}
-	free(payable);
-	claims_fini(&l);
-	return rc;
-}
-
-static int run_pay(struct cli *c, char **args, size_t n_args, void *opts, struct err *err)
-{
-	const struct pay_opts *o = opts;
-	struct eth_addr who = c->account;
-	struct chain_job job;
-	struct round_now r;
-	uint64_t id;
-	int rc = job_id_parse(&id, args[0], err);
-
-	if (rc == 0 && o->transcoder && cli_addr(c, &who, o->transcoder, err) < 0) {
-		err_wrap(err, "-transcoder");
-		rc = 2;
-	}
-	if (rc == 0)
-		rc = round_read_open(c, &r, err);
-	if (rc == 0)
-		rc = job_read(&job, c, id, err);
-	if (rc != 0)
-		return rc;
-	rc = pay(c, &job, &who, args[1], &r, err);
-	job_fini(&job);
-	return rc;
-}
-
-#define OPTS(table, type) .opts = table, .n_opts = sizeof(table) / sizeof(table[0]), .opts_size = sizeof(type)
 static const struct cli_command commands[] = {
 	{ .name = "claim create", .args = "JOB --receipts FILE", .help = "claim the fees of segments you transcoded",
-	  .group = GROUP, .min_args = 1, .max_args = 1, .need = CLI_KEY, OPTS(create_flags, struct create_opts),
+	  .group = "Work", .min_args = 1, .max_args = 1, .need = CLI_KEY, .opts = create_flags,
+	  .n_opts = sizeof(create_flags) / sizeof(create_flags[0]), .opts_size = sizeof(struct create_opts),
 	  .run = run_create },
-	{ .name = "claims", .args = "JOB [TRANSCODER]", .help = "claims on a job: challenges, deadlines, what was paid",
-	  .group = GROUP, .min_args = 1, .max_args = 2, .need = CLI_CHAIN, .run = run_claims },
-	{ .name = "claim void", .args = "JOB TRANSCODER CLAIM", .help = "end a claim whose challenge was never sealed",
-	  .group = GROUP, .min_args = 3, .max_args = 3, .need = CLI_KEY, .run = run_void },
-	{ .name = "distribute-fees", .args = "JOB CLAIM|all", .help = "pay a transcoder and its delegators for final claims",
-	  .group = GROUP, .min_args = 2, .max_args = 2, .need = CLI_KEY, OPTS(pay_flags, struct pay_opts), .run = run_pay },
 };
-const struct cli_commands claim_commands = { commands, sizeof(commands) / sizeof(commands[0]) };
+const struct cli_commands claim_create_commands = { commands, sizeof(commands) / sizeof(commands[0]) };

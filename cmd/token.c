@@ -5,9 +5,12 @@
 #include "base/err.h"
 #include "bind/livepeer_token.h"
 #include "bind/livepeer_token_faucet.h"
+#include "cmd/args.h"
 #include "cmd/cli_internal.h"
 #include "cmd/commands.h"
+#include "cmd/sent.h"
 #include "cmd/stake_plan.h"
+#include "cmd/tell.h"
 
 typedef unsigned long long ull;
 
@@ -66,7 +69,7 @@ static int spender_arg(struct cli *c, struct eth_addr *a, const char *text, stru
 			return eth_addr_is_zero(a) ? cli_no(err, "this network has no %s", text) : 0;
 		}
 	}
-	return stake_addr_arg(c, a, text, "SPENDER", err);
+	return addr_arg(c, a, text, "SPENDER", err);
 }
 
 static char *name_of(char to[80], const struct cli *c, const struct eth_addr *a)
@@ -129,7 +132,7 @@ static int transfer_event(struct cli *c, const struct eth_receipt *receipt, stru
 
 	if (!log || livepeer_token_transfer_event_read(&e, log, err) < 0)
 		return cli_strange(err);
-	stake_json(c, "to", cli_json_addr(&e.to));
+	json_field(c, "to", cli_json_addr(&e.to));
 	cli_field(c, "sent", cli_json_amount(&e.value), "sent", "%s", cli_fmt_exact(a, &e.value, UNIT_LPT));
 	return 0;
 }
@@ -143,10 +146,10 @@ static int transfer(struct cli *c, char **args, size_t n_args, void *opts, struc
 	struct eth_addr to;
 	struct holding h;
 	char a[100];
-	int rc = stake_addr_arg(c, &to, args[0], "ADDRESS", err);
+	int rc = addr_arg(c, &to, args[0], "ADDRESS", err);
 
 	if (rc == 0 && !all)
-		rc = stake_amount_arg(&amount, args[1], "AMOUNT", UNIT_LPT, err);
+		rc = amount_arg(&amount, args[1], "AMOUNT", UNIT_LPT, err);
 	if (rc == 0)
 		rc = read_holding(c, &h, &c->account, &to, err);
 	if (rc == 0 && all)
@@ -159,7 +162,7 @@ static int transfer(struct cli *c, char **args, size_t n_args, void *opts, struc
 	rc = cli_send(c, &plan, receipts, err);
 	if (rc == 0)
 		rc = transfer_event(c, &receipts[0], err);
-	stake_plan_fini(&plan, receipts);
+	sent_fini(&plan, receipts);
 	if (rc == 0)
 		rc = read_holding(c, &h, &c->account, &to, err);
 	if (rc != 0)
@@ -183,7 +186,7 @@ static int approve(struct cli *c, char **args, size_t n_args, void *opts, struct
 	int rc = spender_arg(c, &spender, args[0], err);
 
 	if (rc == 0)
-		rc = stake_amount_arg(&amount, args[1], "AMOUNT", UNIT_LPT, err);
+		rc = amount_arg(&amount, args[1], "AMOUNT", UNIT_LPT, err);
 	if (rc == 0 && (eth_addr_is_zero(&spender) || eth_addr_equal(&spender, &c->account)))
 		rc = cli_wrong(err, "SPENDER cannot be %s", eth_addr_is_zero(&spender) ? "the zero address" : "yourself");
 	if (rc == 0)
@@ -207,12 +210,12 @@ static int approve(struct cli *c, char **args, size_t n_args, void *opts, struct
 	if (u256_cmp(&amount, &h.lpt) > 0)
 		cli_plan_say(&plan, "That is more than the %s that you have.", cli_fmt_amount(a, &h.lpt, UNIT_LPT));
 	rc = cli_send(c, &plan, receipts, err);
-	stake_plan_fini(&plan, receipts);
+	sent_fini(&plan, receipts);
 	if (rc == 0)
 		rc = read_holding(c, &h, &c->account, &spender, err);
 	if (rc != 0)
 		return rc;
-	stake_json(c, "spender", cli_json_addr(&spender));
+	json_field(c, "spender", cli_json_addr(&spender));
 	cli_field(c, "allowance", cli_json_amount(&h.allowance), "may take", "%s", cli_fmt_exact(a, &h.allowance, UNIT_LPT));
 	return 0;
 }
@@ -240,7 +243,7 @@ static int allowance(struct cli *c, char **args, size_t n_args, void *opts, stru
 	int rc = 0;
 
 	if (n_args > 0)
-		rc = stake_addr_arg(c, &who, args[0], "ADDRESS", err);
+		rc = addr_arg(c, &who, args[0], "ADDRESS", err);
 	else
 		rc = cli_find_account(c, true, err);
 	if (n_args == 0)
@@ -254,7 +257,7 @@ static int allowance(struct cli *c, char **args, size_t n_args, void *opts, stru
 	}
 	if (rc != 0)
 		return rc;
-	stake_json(c, "owner", cli_json_addr(&who));
+	json_field(c, "owner", cli_json_addr(&who));
 	t = cli_table_new(cols, sizeof(cols) / sizeof(cols[0]));
 	for (i = 0; i < n; i++) {
 		name = contract_at(c, &spender[i]) == N_CHAIN_CONTRACTS ? "" : chain_contract_name(contract_at(c, &spender[i]));
@@ -363,7 +366,7 @@ static int faucet(struct cli *c, char **args, size_t n_args, void *opts, struct 
 	rc = cli_send(c, &plan, receipts, err);
 	if (rc == 0)
 		rc = faucet_tell(c, &receipts[0], err);
-	stake_plan_fini(&plan, receipts);
+	sent_fini(&plan, receipts);
 	return rc;
 }
 

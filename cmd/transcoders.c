@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "cmd/commands.h"
 #include "cmd/pool.h"
-#include "cmd/stake_plan.h"
+#include "cmd/tell.h"
 
 typedef unsigned long long ull;
 
@@ -92,6 +92,7 @@ static char *fmt_lpt(char to[100], const struct u256 *wei)
 	return to;
 }
 
+/* Cut to what a table needs, where rates_fmt_price is exact. */
 static char *fmt_price(char to[100], uint64_t wei)
 {
 	struct u256 v = u256_of(wei);
@@ -235,18 +236,18 @@ static void say_notes(struct cli *c, const struct pool *p, bool all, size_t show
 
 static void json_of(struct cli *c, const struct pool *p)
 {
-	stake_json(c, "round", json_integer((json_int_t)p->r.round));
-	stake_json(c, "poolSize", json_integer((json_int_t)p->size));
-	stake_json(c, "poolMax", json_integer((json_int_t)p->max));
-	stake_json(c, "waiting", json_integer((json_int_t)(p->total - p->size)));
-	stake_json(c, "nextActiveStake", cli_json_amount(&p->next_stake));
-	stake_json(c, "nextTokens", cli_json_amount(&p->next_tokens));
-	stake_json(c, "inflation", json_integer((json_int_t)p->inflation));
-	stake_json(c, "blockMs", p->r.block_ms ? json_integer((json_int_t)p->r.block_ms) : json_null());
-	stake_json(c, "roundsPerYear", p->rounds_a_year_milli ?
+	json_field(c, "round", json_integer((json_int_t)p->r.round));
+	json_field(c, "poolSize", json_integer((json_int_t)p->size));
+	json_field(c, "poolMax", json_integer((json_int_t)p->max));
+	json_field(c, "waiting", json_integer((json_int_t)(p->total - p->size)));
+	json_field(c, "nextActiveStake", cli_json_amount(&p->next_stake));
+	json_field(c, "nextTokens", cli_json_amount(&p->next_tokens));
+	json_field(c, "inflation", json_integer((json_int_t)p->inflation));
+	json_field(c, "blockMs", p->r.block_ms ? json_integer((json_int_t)p->r.block_ms) : json_null());
+	json_field(c, "roundsPerYear", p->rounds_a_year_milli ?
 		   json_integer((json_int_t)(p->rounds_a_year_milli / 1000)) : json_null());
-	stake_json(c, "claimsKnown", json_boolean(p->has_claims));
-	stake_json(c, "servicesKnown", json_boolean(p->has_uris));
+	json_field(c, "claimsKnown", json_boolean(p->has_claims));
+	json_field(c, "servicesKnown", json_boolean(p->has_uris));
 }
 
 static int transcoders(struct cli *c, char **args, size_t n_args, void *opts, struct err *err)

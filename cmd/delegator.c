@@ -6,10 +6,12 @@
 #include "base/err.h"
 #include "bind/jobs_manager.h"
 #include "bind/livepeer_token.h"
+#include "cmd/args.h"
 #include "cmd/cli_internal.h"
 #include "cmd/commands.h"
 #include "cmd/earned.h"
 #include "cmd/stake_plan.h"
+#include "cmd/tell.h"
 
 typedef unsigned long long ull;
 
@@ -21,7 +23,7 @@ static int who_arg(struct cli *c, struct eth_addr *who, char **args, size_t n_ar
 	int rc;
 
 	if (n_args > 0)
-		return stake_addr_arg(c, who, args[0], "ADDRESS", err);
+		return addr_arg(c, who, args[0], "ADDRESS", err);
 	rc = cli_find_account(c, true, err);
 	*who = c->account;
 	return rc;
@@ -123,7 +125,7 @@ static void tell_status(struct cli *c, const struct stake *s)
 {
 	char when[120];
 
-	stake_json(c, "status", json_string(status_name(s)));
+	json_field(c, "status", json_string(status_name(s)));
 	if (u256_is_zero(&s->bonded))
 		cli_field(c, NULL, NULL, "status", "not bonded");
 	else if (is_pending(s))
@@ -139,11 +141,11 @@ static void tell_delegate(struct cli *c, const struct stake *s)
 	char addr[43], cut[32], share[32], a[100], last[60];
 
 	if (eth_addr_is_zero(&s->delegate)) {
-		stake_json(c, "delegate", json_null());
+		json_field(c, "delegate", json_null());
 		return;
 	}
 	eth_addr_fmt(addr, &s->delegate);
-	stake_json(c, "delegate", json_pack("{s:o, s:b, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I}", "address",
+	json_field(c, "delegate", json_pack("{s:o, s:b, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I}", "address",
 					    cli_json_addr(&s->delegate), "registered", s->to.registered, "active",
 					    s->to.active, "inPool", s->to.in_pool, "stake", cli_json_amount(&s->to.stake),
 					    "rewardCut", (json_int_t)s->to.reward_cut, "feeShare",
@@ -260,9 +262,9 @@ static int delegator(struct cli *c, char **args, size_t n_args, void *opts, stru
 		earned_tell(c, &s);
 		cli_field(c, "fees", cli_json_amount(&s.fees), "fees to withdraw", "%s",
 			  cli_fmt_amount(a, &s.fees, UNIT_ETH));
-		stake_json(c, "startRound", json_integer((json_int_t)s.start_round));
-		stake_json(c, "lastClaimRound", json_integer((json_int_t)s.last_claim_round));
-		stake_json(c, "round", json_integer((json_int_t)s.r.round));
+		json_field(c, "startRound", json_integer((json_int_t)s.start_round));
+		json_field(c, "lastClaimRound", json_integer((json_int_t)s.last_claim_round));
+		json_field(c, "round", json_integer((json_int_t)s.r.round));
 		tell_delegate(c, &s);
 		cli_field(c, "lpt", cli_json_amount(&s.lpt), "LPT in the account", "%s",
 			  cli_fmt_amount(a, &s.lpt, UNIT_LPT));

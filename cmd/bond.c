@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "cmd/args.h"
 #include "cmd/commands.h"
+#include "cmd/sent.h"
 #include "cmd/stake_plan.h"
 
 typedef unsigned long long ull;
@@ -27,7 +29,7 @@ static bool is_move(const struct stake *s, const struct eth_addr *to)
 /* To whom: --to, else the delegate there is. */
 static int bond_read(struct cli *c, struct stake *s, struct eth_addr *to, const struct to_opts *o, struct err *err)
 {
-	int rc = o->to ? stake_addr_arg(c, to, o->to, "--to", err) : 0;
+	int rc = o->to ? addr_arg(c, to, o->to, "--to", err) : 0;
 
 	if (rc == 0)
 		rc = stake_read(c, s, &c->account, o->to ? to : NULL, err);
@@ -129,7 +131,7 @@ static int bond(struct cli *c, char **args, size_t n_args, void *opts, struct er
 	struct stake s = { 0 };
 	struct eth_addr to;
 	struct u256 amount;
-	int rc = stake_amount_arg(&amount, args[0], "AMOUNT", UNIT_LPT, err);
+	int rc = amount_arg(&amount, args[0], "AMOUNT", UNIT_LPT, err);
 
 	if (rc == 0)
 		rc = bond_read(c, &s, &to, opts, err);
@@ -140,7 +142,7 @@ static int bond(struct cli *c, char **args, size_t n_args, void *opts, struct er
 		rc = cli_send(c, &plan, receipts, err);
 		if (rc == 0)
 			rc = bond_tell(c, &receipts[plan.n - 1], err);
-		stake_plan_fini(&plan, receipts);
+		sent_fini(&plan, receipts);
 	}
 	stake_fini(&s);
 	return rc;
@@ -156,7 +158,7 @@ static int unbond_amount(struct u256 *amount, const char *text, const struct sta
 	if (strcmp(text, "all") == 0)
 		*amount = s->bonded;
 	else
-		rc = stake_amount_arg(amount, text, "AMOUNT", UNIT_LPT, err);
+		rc = amount_arg(amount, text, "AMOUNT", UNIT_LPT, err);
 	if (rc == 0 && strcmp(text, "all") != 0 && u256_is_zero(amount))
 		rc = cli_wrong(err, "AMOUNT: nothing to unbond; write it like \"10 LPT\", or all");
 	if (rc == 0)
@@ -235,7 +237,7 @@ static int unbond(struct cli *c, char **args, size_t n_args, void *opts, struct 
 	struct cli_plan plan = { 0 };
 	struct stake s = { 0 };
 	struct u256 amount;
-	int rc = strcmp(args[0], "all") == 0 ? 0 : stake_amount_arg(&amount, args[0], "AMOUNT", UNIT_LPT, err);
+	int rc = strcmp(args[0], "all") == 0 ? 0 : amount_arg(&amount, args[0], "AMOUNT", UNIT_LPT, err);
 
 	if (rc == 0)
 		rc = stake_read(c, &s, &c->account, NULL, err);
@@ -246,7 +248,7 @@ static int unbond(struct cli *c, char **args, size_t n_args, void *opts, struct 
 		rc = cli_send(c, &plan, receipts, err);
 		if (rc == 0)
 			rc = unbond_tell(c, &receipts[0], err);
-		stake_plan_fini(&plan, receipts);
+		sent_fini(&plan, receipts);
 	}
 	stake_fini(&s);
 	return rc;
