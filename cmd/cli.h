@@ -157,7 +157,9 @@ struct cli_plan_tx {
 	bool creates;
 	uint64_t gas;			/* 0: estimated */
 	/* The intent's key without account and count: "bond/0x...".  Two runs of a command while
-	 * the first is under way are the same intent; afterwards a new one.  Owned */
+	 * the first is under way, or was cut off before it told the end, are the same intent;
+	 * afterwards a new one.  What begins with "approve/" is used up by what comes behind it.
+	 * Owned */
 	char *key;
 };
 struct cli_plan {

@@ -44,6 +44,7 @@ bench ladder build/test/bench/bench_ladder $source
 bench stream build/test/bench/bench_stream -n 20 $segment
 bench instructions test/bench/instructions.sh $source
 bench eth build/test/bench/eth_speed
+bench transcoders node test/bench/bench_transcoders.mjs
 bench scale build/test/bench/bench_scale
 bench worker build/test/bench/bench_worker $segment
 bench segment node test/bench/bench_segment.mjs
