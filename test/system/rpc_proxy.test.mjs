@@ -59,15 +59,15 @@ async function start(t) {
 	const n = await node(t);
 	const proxy = await RpcProxy.start(t, n.url);
 
-	return { proxy, sent: n.sent, ask: (...calls) => ask(proxy, ...calls) };
+	return { proxy, sent: n.sent, ask: (...calls) => ask(proxy, 10000, ...calls), askBriefly: (...calls) => ask(proxy, 400, ...calls) };
 }
 
 /* calls: [method, ...params].  {status, headers, text, json}; rejects when it breaks off. */
-function ask(proxy, ...calls) {
+function ask(proxy, timeout, ...calls) {
 	const all = calls.map(([method, ...params], i) => ({ jsonrpc: '2.0', id: i + 1, method, params }));
 
 	return new Promise((resolve, reject) => {
-		const req = http.request(proxy.url, { method: 'POST', agent: false, timeout: 400 }, (res) => {
+		const req = http.request(proxy.url, { method: 'POST', agent: false, timeout }, (res) => {
 			const got = [];
 
 			res.on('data', (d) => got.push(d));
@@ -97,7 +97,7 @@ const HTTP = ([status, header]) => async (p) => {
 	assert.equal(a.headers['retry-after'], header);
 };
 const breaks = (why, sent) => async (p) => {
-	await assert.rejects(p.ask(['eth_sendRawTransaction', RAW]), why);
+	await assert.rejects(p.askBriefly(['eth_sendRawTransaction', RAW]), why);
 	assert.deepEqual(p.sent, sent);
 };
 const body = (check) => async (p) => {
@@ -313,6 +313,6 @@ test('modes add up', async (t) => {
 test('a node that is gone is a closed connection', async (t) => {
 	const proxy = await RpcProxy.start(t, 'http://127.0.0.1:9');
 
-	await assert.rejects(ask(proxy, ['eth_chainId']), /hang up|ECONNRESET/);
+	await assert.rejects(ask(proxy, 10000, ['eth_chainId']), /hang up|ECONNRESET/);
 	await until('the log says so', () => /proxy: connect ECONNREFUSED/.test(proxy.text()));
 });
