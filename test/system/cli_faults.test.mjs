@@ -92,6 +92,8 @@ async function stage(t, name) {
 	/* Round 1 is nearly over: rates are locked. */
 	await net.nextRound();
 	await actions[name].prepare?.(net);
+	/* The chain is known: what a lone endpoint says at the first contact of all is believed and pinned. */
+	await net.lp(WHO, 'tx', 'list');
 	const proxy = await RpcProxy.start(t, net.rpc);
 
 	net.writeFile({ rpc: proxy.url });
