@@ -212,7 +212,8 @@ const char *proposal_state_name(enum proposal_state s)
 	return state_names[s];
 }
 
-bool proposal_has_quorum(const struct proposal *p)
+/* Enough votes, as far as is known? */
+static bool has_quorum(const struct proposal *p)
 {
 	struct u256 sum;
 
@@ -248,7 +249,7 @@ char *proposal_words(char to[300], const struct proposal *p, const struct cli *c
 		snprintf(to, 300, "taken back by who proposed it");
 		break;
 	case PROPOSAL_DEFEATED:
-		snprintf(to, 300, "not adopted: %s", proposal_has_quorum(p) ? "not more votes for than against" :
+		snprintf(to, 300, "not adopted: %s", has_quorum(p) ? "not more votes for than against" :
 			 "fewer votes than the quorum");
 		break;
 	case PROPOSAL_SUCCEEDED:
@@ -269,7 +270,8 @@ char *proposal_words(char to[300], const struct proposal *p, const struct cli *c
 	return to;
 }
 
-char *proposal_next(char to[200], const struct proposal *p, const struct cli *c)
+/* What can be done next: "lpnode queue 123". */
+static char *next_step(char to[200], const struct proposal *p, const struct cli *c)
 {
 	*to = 0;
 	if (p->state == PROPOSAL_ACTIVE && !p->voted)
@@ -291,7 +293,7 @@ static void say_call(struct cli *c, const struct proposal *p, size_t i)
 	buf_fini(&b);
 }
 
-void proposal_say_calls(struct cli *c, const struct proposal *p)
+static void say_calls(struct cli *c, const struct proposal *p)
 {
 	size_t i;
 
@@ -309,7 +311,7 @@ static void say_votes(struct cli *c, const struct proposal *p)
 		cli_fmt_amount(against, &p->votes[0], UNIT_LPT), cli_fmt_amount(abstain, &p->votes[2], UNIT_LPT));
 	if (p->has_quorum)
 		cli_say(c, "  %-10s %s, for and abstaining together: %s", "quorum",
-			cli_fmt_amount(quorum, &p->quorum, UNIT_LPT), proposal_has_quorum(p) ? "reached" : "not reached");
+			cli_fmt_amount(quorum, &p->quorum, UNIT_LPT), has_quorum(p) ? "reached" : "not reached");
 }
 
 /* What a stranger wrote need not be UTF-8, which JSON must be. */
@@ -347,12 +349,12 @@ void proposal_show(struct cli *c, const struct proposal *p, const struct round_n
 	cli_say(c, "proposal %s", p->id);
 	cli_say(c, "  %-10s %s", "says", line);
 	cli_say(c, "  %-10s %s", "by", addr);
-	proposal_say_calls(c, p);
+	say_calls(c, p);
 	cli_say(c, "  %-10s %s", "state", proposal_words(words, p, c, r));
 	say_votes(c, p);
 	if (c->has_account && p->voted)
 		cli_say(c, "  %-10s your votes are cast", "");
-	if (*proposal_next(next, p, c))
+	if (*next_step(next, p, c))
 		cli_say(c, "  %-10s %s", "next step", next);
 	free(line);
 }
@@ -398,10 +400,10 @@ json_t *proposal_json(const struct cli *c, const struct proposal *p, const struc
 	json_object_set_new(j, "againstVotes", cli_json_amount(&p->votes[0]));
 	json_object_set_new(j, "abstainVotes", cli_json_amount(&p->votes[2]));
 	json_object_set_new(j, "quorum", p->has_quorum ? cli_json_amount(&p->quorum) : json_null());
-	json_object_set_new(j, "quorumReached", json_boolean(proposal_has_quorum(p)));
+	json_object_set_new(j, "quorumReached", json_boolean(has_quorum(p)));
 	json_object_set_new(j, "eta", p->eta ? json_integer((json_int_t)p->eta) : json_null());
 	json_object_set_new(j, "voted", c->has_account ? json_boolean(p->voted) : json_null());
-	json_object_set_new(j, "nextStep", *proposal_next(next, p, c) ? json_string(next) : json_null());
+	json_object_set_new(j, "nextStep", *next_step(next, p, c) ? json_string(next) : json_null());
 	return j;
 }
 

@@ -45,13 +45,8 @@ int proposal_find(struct cli *c, struct proposals *l, size_t *i, const char *tex
 uint64_t proposals_since(const struct round_now *r);
 
 const char *proposal_state_name(enum proposal_state s);		/* "active" */
-bool proposal_has_quorum(const struct proposal *p);		/* enough votes, as far as is known */
 /* "voting until round 24 ends ..."; to has room for 300. */
 char *proposal_words(char to[300], const struct proposal *p, const struct cli *c, const struct round_now *r);
-/* What can be done next: "lpnode queue 123"; to has room for 200. */
-char *proposal_next(char to[200], const struct proposal *p, const struct cli *c);
-/* The calls' texts, a line each. */
-void proposal_say_calls(struct cli *c, const struct proposal *p);
 void proposal_show(struct cli *c, const struct proposal *p, const struct round_now *r);
 json_t *proposal_json(const struct cli *c, const struct proposal *p, const struct round_now *r);
 /* Finds and shows one, to JSON as "proposal".  Exit code. */

@@ -17,7 +17,6 @@ struct fee_policy {
 	struct u256 ceiling;	/* max_fee is never above it */
 	struct u256 tip;	/* asked for when the node suggests none; also the least */
 };
-#define FEE_CEILING_DEFAULT_GWEI 200
 
 struct fee_market {		/* as an endpoint says; it may lie: the ceiling bounds it */
 	bool legacy;		/* no base fee on this chain */
